@@ -1,0 +1,97 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A target with the project's settings. Dependencies point one way: tickethub → Gateway, Worker, Backends → Pipeline → Ticketing,
+/// and Backends → the three clients → their C module and BlockingThread.
+func target(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+
+let package = Package(
+  name: "tickethub",
+  products: [
+    .executable(name: "tickethub", targets: ["tickethub"]),
+    .library(name: "RabbitMQ", targets: ["RabbitMQ"]),
+    .library(name: "PostgreSQL", targets: ["PostgreSQL"]),
+    .library(name: "Redis", targets: ["Redis"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+    .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    // No pkgConfig: hiredis' carries a flag that SwiftPM refuses.
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    target("BlockingThread"),
+    target("RabbitMQ", ["BlockingThread", "CRabbitMQ"]),
+    target("PostgreSQL", ["BlockingThread", "CPostgreSQL", logging]),
+    target("Redis", ["BlockingThread", "CHiredis", logging]),
+    target("Ticketing"),
+    target("Pipeline", ["Ticketing", crypto]),
+    .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+    target("Backends", ["Pipeline", "Ticketing", "RabbitMQ", "PostgreSQL", "Redis", "BlockingThread", "CArgon2", logging]),
+    target(
+      "Gateway",
+      [
+        "Pipeline", "Ticketing", crypto, logging, lifecycle,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        nioCore, nioHTTP1,
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      resources: [.embedInCode("openapi.yaml")]),
+    target("Worker", ["Pipeline", "Ticketing", logging, lifecycle]),
+    target("LoadTest", [nioCore, nioPosix]),
+    .executableTarget(
+      name: "tickethub",
+      dependencies: [
+        "Gateway", "Worker", "Backends", "LoadTest", "Pipeline", "Ticketing", "PostgreSQL", "Redis", logging, lifecycle,
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    tests("BlockingThreadTests", ["BlockingThread"]),
+    tests("RabbitMQTests", ["RabbitMQ", "TestSupport"]),
+    tests("PostgreSQLTests", ["PostgreSQL", "TestSupport"]),
+    tests("RedisTests", ["Redis", "TestSupport"]),
+    tests("TicketingTests", ["Ticketing"]),
+    tests("LoadTestTests", ["LoadTest", nioCore, nioPosix, nioHTTP1]),
+  ]
+)

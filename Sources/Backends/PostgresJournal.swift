@@ -1,0 +1,160 @@
+public import Pipeline
+public import PostgreSQL
+public import Ticketing
+
+/// The journal in PostgreSQL, with the rows that follow from it.
+public struct PostgresJournal: Journal {
+  private let pool: PostgresPool
+
+  public init(_ pool: PostgresPool) { self.pool = pool }
+
+  // MARK: Reading
+
+  public func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
+    let id = PostgresValue.uuid(event.rawValue)
+    return try await journal {
+      try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
+        let rows = try await transaction.pipeline([
+          PostgresQuery(Self.stream, id), PostgresQuery(Self.live, id),
+          PostgresQuery(PostgresEventStore.terms, id), PostgresQuery(PostgresEventStore.sections, id),
+          PostgresQuery(PostgresEventStore.seatRows, id),
+        ])
+        guard let stream = rows[0].first, let terms = rows[2].first else { return nil }
+        let record = try PostgresEventStore.record(terms, sections: rows[3], seatRows: rows[4])
+        let state = try EventState(
+          event: record.event, version: stream.int8(0), lastDecidedAt: Timestamp(microseconds: stream.timestamp(2)),
+          live: rows[1].map(Self.liveReservation))
+        return LoadedEvent(state: state, head: try stream.bytes(1))
+      }
+    }
+  }
+
+  private static let stream = PostgresStatement(
+    "journal_stream", "SELECT version, head, decided_at FROM event_streams WHERE event_id = $1")
+
+  private static let live = PostgresStatement(
+    "journal_live",
+    """
+    SELECT reservation_id, sequence, customer_id, section_index, quantity, seats, expires_at, extensions_used, version
+      FROM reservations WHERE event_id = $1 AND status = 1
+    """)
+
+  private static func liveReservation(_ row: PostgresRow) throws(PostgresError) -> LiveReservation {
+    LiveReservation(
+      id: ReservationID(try row.uuid(0)), sequence: try row.int8(1), customer: CustomerID(try row.uuid(2)),
+      allocation: try allocation(section: row.optionalInt2(3), quantity: row.int2(4), seats: row.optionalInt4s(5)),
+      expiresAt: Timestamp(microseconds: try row.timestamp(6)), extensionsUsed: Int(try row.int2(7)),
+      version: Int64(try row.int4(8)))
+  }
+
+  static func allocation(section: Int16?, quantity: Int16, seats: [Int32]?) -> Allocation {
+    if let section { .places(section: Int(section), quantity: Int(quantity)) } else { .seats(seats ?? []) }
+  }
+
+  public func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> {
+    try await journal {
+      let rows = try await pool.query(PostgresQuery(Self.decidedCommands, .uuids(commands.map(\.rawValue))))
+      return Set(try rows.map { CommandID(try $0.uuid(0)) })
+    }
+  }
+
+  private static let decidedCommands = PostgresStatement(
+    "journal_decided", "SELECT command_id FROM decisions WHERE command_id = ANY ($1)")
+
+  public func streams() async throws(JournalFailure) -> [EventStream] {
+    try await journal {
+      try await pool.query(PostgresQuery(Self.allStreams)).map { row in
+        EventStream(
+          event: EventID(try row.uuid(0)), version: try row.int8(1),
+          nextExpiry: try row.optionalTimestamp(2).map { Timestamp(microseconds: $0) })
+      }
+    }
+  }
+
+  private static let allStreams = PostgresStatement(
+    "journal_streams", "SELECT event_id, version, next_expiry FROM event_streams WHERE version > 0")
+
+  public func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {
+    let id = PostgresValue.uuid(event.rawValue)
+    return try await journal {
+      try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
+        let rows = try await transaction.pipeline([
+          PostgresQuery(Self.stream, id), PostgresQuery(Self.decisionsAfter, id, .int8(version), .int8(Int64(limit))),
+        ])
+        let head = try rows[0].first?.int8(0) ?? 0
+        let toVersion = try rows[1].last?.int8(0) ?? version
+        var reservations: [ReservationID: ReservationRecord] = [:]
+        for row in rows[1] {
+          if let record = try PostgresReservationStore.record(row, from: 1) { reservations[record.id] = record }
+        }
+        var changes = JournalChanges(toVersion: toVersion, reservations: Array(reservations.values), present: nil)
+        if toVersion == head {
+          let present = try await transaction.pipeline([
+            PostgresQuery(PostgresReservationStore.counters, id), PostgresQuery(PostgresReservationStore.allocations, id),
+            PostgresQuery(PostgresReservationStore.seatedSections, id),
+          ])
+          changes.present = (
+            Availability(version: head, sections: try present[0].map(PostgresReservationStore.counts)),
+            try PostgresReservationStore.letters(sections: present[2], allocations: present[1])
+          )
+        }
+        return changes
+      }
+    }
+  }
+
+  private static let decisionsAfter = PostgresStatement(
+    "journal_decisions_after",
+    """
+    SELECT d.version, d.command, d.outcome, d.version, r.reservation_id, r.event_id, r.sequence, r.status, r.version, r.request,
+           r.section_index, r.quantity, r.seats, r.expires_at, r.extensions_used, r.created_at
+      FROM decisions d LEFT JOIN reservations r ON r.event_id = d.event_id AND r.sequence = d.reservation
+     WHERE d.event_id = $1 AND d.version > $2 ORDER BY d.version LIMIT $3
+    """)
+
+  // MARK: Writing
+
+  public func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
+    let statements = JournalStatements(batches)
+    return try await journal {
+      let results = try await pool.pipeline(statements.queries)
+      guard let index = statements.updateIndex else { return [] }
+      return try results[index].compactMap { try PostgresReservationStore.reservation($0, from: 0) }
+    }
+  }
+
+  public func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) {
+    try await journal {
+      _ = try await pool.pipeline(
+        letters.map { letter in
+          PostgresQuery(
+            Self.insertDeadLetter, .int2(Int16(letter.partition)), letter.command.map { .uuid($0.rawValue) } ?? .null(.uuid),
+            letter.event.map { .uuid($0.rawValue) } ?? .null(.uuid), .text(letter.reason), .int4(Int32(letter.attempts)),
+            .bytes(letter.payload))
+        })
+    }
+  }
+
+  private static let insertDeadLetter = PostgresStatement(
+    "journal_set_aside",
+    "INSERT INTO dead_letters (partition, command_id, event_id, reason, attempts, payload) VALUES ($1, $2, $3, $4, $5, $6)")
+
+  // MARK: Failures
+
+  /// Tells what the database refuses for good from what another attempt may bring.
+  private func journal<Answer>(_ body: () async throws -> Answer) async throws(JournalFailure) -> Answer {
+    do {
+      return try await body()
+    } catch let error as PostgresError {
+      let isConflict =
+        error.sqlState == Self.streamMoved || error.isUniqueViolation || error.isCheckViolation || error.isSerializationFailure
+        || error.isDeadlock
+      throw isConflict ? .conflict : .unavailable(error.message)
+    } catch {
+      throw .unavailable("\(error)")
+    }
+  }
+
+  /// What `advance_streams` raises.
+  private static let streamMoved = "TH001"
+}

@@ -1,0 +1,55 @@
+public import Pipeline
+import RabbitMQ
+
+/// The partitions' queues in RabbitMQ, for a worker.
+public struct RabbitCommandQueue: CommandQueue {
+  /// Messages on their way to a worker: twice what it takes at once, so that the next are there when it is done.
+  private static let prefetch: UInt16 = 64
+
+  private let link: BrokerLink
+  private let topology: Topology
+
+  public init(link: BrokerLink, topology: Topology) {
+    self.link = link
+    self.topology = topology
+  }
+
+  public func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription {
+    do throws(RabbitMQError) {
+      let connection = try await link.connection()
+      do throws(RabbitMQError) {
+        return RabbitSubscription(consumer: try await connection.consume(topology.queue(partition), prefetch: Self.prefetch))
+      } catch  where error.code == .notFound {
+        // Somebody deleted the queue. What was in it is lost to the broker; new commands must not be.
+        try await topology.declareQueue(partition, on: connection)
+        throw error
+      }
+    } catch {
+      throw QueueUnavailable(error.message)
+    }
+  }
+}
+
+private struct RabbitSubscription: CommandSubscription {
+  let consumer: RabbitMQConsumer
+
+  func take(_ limit: Int, waitingAtMost time: Duration) async throws(QueueUnavailable) -> [Delivery] {
+    do throws(RabbitMQError) {
+      return try await consumer.take(upTo: limit, waitingAtMost: time).map {
+        Delivery(tag: $0.tag, redelivered: $0.redelivered, body: $0.body)
+      }
+    } catch {
+      throw QueueUnavailable(error.message)
+    }
+  }
+
+  func acknowledge(through tag: UInt64) async throws(QueueUnavailable) {
+    do throws(RabbitMQError) {
+      try await consumer.acknowledge(through: tag)
+    } catch {
+      throw QueueUnavailable(error.message)
+    }
+  }
+
+  func close() async { await consumer.close() }
+}

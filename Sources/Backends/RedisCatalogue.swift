@@ -1,0 +1,61 @@
+public import Pipeline
+public import Redis
+public import Ticketing
+
+/// The catalogue of events in Redis.
+public struct RedisCatalogue: CatalogueView {
+  private let redis: RedisClient
+
+  public init(_ redis: RedisClient) { self.redis = redis }
+
+  public func event(_ id: EventID) async throws(ViewUnavailable) -> EventRecord? {
+    var pipeline = RedisPipeline()
+    pipeline.append("GET", .string(RedisKeys.event(id)))
+    return decoded(try await redis.ask(pipeline)[0].expectBytes(), EventRecord.init(decoding:))
+  }
+
+  public func publishedEvents(after mark: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventRecord]? {
+    var pipeline = RedisPipeline()
+    pipeline.append("GET", .string(RedisKeys.catalogueIsComplete))
+    pipeline.append(
+      "ZRANGEBYLEX", .string(RedisKeys.catalogue), .bytes(Array("(".utf8) + mark.listMember), "+", "LIMIT", 0,
+      .integer(Int64(limit)))
+    let replies = try await redis.ask(pipeline)
+    if replies[0] == .null { return nil }
+    let ids = replies[1].listedIDs.map { EventID($0) }
+    if ids.isEmpty { return [] }
+    var reads = RedisPipeline()
+    for id in ids { reads.append("GET", .string(RedisKeys.event(id))) }
+    var events: [EventRecord] = []
+    for reply in try await redis.ask(reads) {
+      guard let event = decoded(try reply.expectBytes(), EventRecord.init(decoding:)) else { return nil }
+      events.append(event)
+    }
+    return events
+  }
+
+  public func list(_ events: [EventRecord]) async throws(ViewUnavailable) {
+    if events.isEmpty { return }
+    var pipeline = RedisPipeline()
+    for record in events {
+      pipeline.append("SET", .string(RedisKeys.event(record.event.id)), .bytes(record.encoded))
+      guard record.event.status == .published || record.event.status == .paused else { continue }
+      pipeline.append("ZADD", .string(RedisKeys.catalogue), 0, .bytes(record.pageMark.listMember))
+    }
+    _ = try await redis.ask(pipeline)
+  }
+
+  public func listedCount() async throws(ViewUnavailable) -> Int? {
+    var pipeline = RedisPipeline()
+    pipeline.append("GET", .string(RedisKeys.catalogueIsComplete))
+    pipeline.append("ZCARD", .string(RedisKeys.catalogue))
+    let replies = try await redis.ask(pipeline)
+    return replies[0] == .null ? nil : Int(try replies[1].expectInteger())
+  }
+
+  public func markListComplete() async throws(ViewUnavailable) {
+    var pipeline = RedisPipeline()
+    pipeline.append("SET", .string(RedisKeys.catalogueIsComplete), "1")
+    _ = try await redis.ask(pipeline)
+  }
+}

@@ -1,0 +1,106 @@
+import Pipeline
+import Redis
+import Ticketing
+
+/// The names in Redis. What belongs to an event has the event's first four bytes in braces, so that a cluster keeps it together; a
+/// reservation's id begins with the same four bytes.
+enum RedisKeys {
+  static func reservation(_ id: ReservationID) -> String { "th:{\(tag(id.rawValue))}:reservation:\(id)" }
+  /// Says that the command has been sent.
+  static func command(_ id: CommandID, about reservation: ReservationID) -> String {
+    "th:{\(tag(reservation.rawValue))}:command:\(id)"
+  }
+  static func event(_ id: EventID) -> String { "th:{\(tag(id.rawValue))}:event:\(id)" }
+  /// Up to which version the event's view is complete.
+  static func version(_ id: EventID) -> String { "th:{\(tag(id.rawValue))}:version:\(id)" }
+  static func availability(_ id: EventID) -> String { "th:{\(tag(id.rawValue))}:availability:\(id)" }
+  /// A letter a seat; a zero byte, or none, is a seat that was never touched.
+  static func seats(_ id: EventID, _ section: SectionIndex) -> String { "th:{\(tag(id.rawValue))}:seats:\(id):\(section)" }
+
+  /// A customer's reservations; members as in ``PageMark/listMember``.
+  static func reservations(of customer: CustomerID) -> String { "th:{\(customer)}:reservations" }
+
+  /// How many places the partition's line has handed out.
+  static func line(_ partition: Int) -> String { "th:{p\(partition)}:line" }
+  static func progress(_ partition: Int) -> String { "th:{p\(partition)}:progress" }
+  /// The run of the Redis server since which the partition's view is known to be complete.
+  static func complete(_ partition: Int) -> String { "th:{p\(partition)}:complete" }
+  /// The channel on which the ids of what changed are published, 16 bytes each.
+  static func changes(_ partition: Int) -> String { "th:changes:\(partition)" }
+
+  /// Published events; members as in ``PageMark/listMember``.
+  static let catalogue = "th:{catalogue}:events"
+  static let catalogueIsComplete = "th:{catalogue}:complete"
+
+  private static func tag(_ rawValue: UInt128) -> String {
+    let digits = String(UInt32(truncatingIfNeeded: rawValue >> 96), radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
+}
+
+/// How long the view keeps what nobody changes, in seconds: past the 24 hours that the contract promises for a key. The database
+/// keeps it for good.
+let viewLifetimeSeconds: Int64 = 7 * 24 * 60 * 60
+
+extension Identifier {
+  /// The 16 bytes, big-endian.
+  var bytes: [UInt8] { withUnsafeBytes(of: rawValue.bigEndian) { Array($0) } }
+}
+
+extension PageMark {
+  /// The entry of a list: sorted sets whose scores are all 0 sort their members by their bytes, here the time and then the id.
+  var listMember: [UInt8] {
+    var writer = ByteWriter(capacity: 24)
+    writer.write(UInt64(bitPattern: time.microseconds) ^ 1 << 63)
+    writer.write(id)
+    return writer.bytes
+  }
+
+  /// The id in a list's entry.
+  static func id(ofListMember member: [UInt8]) -> UInt128? {
+    guard member.count == 24 else { return nil }
+    return member[8...].reduce(0) { $0 << 8 | UInt128($1) }
+  }
+}
+
+extension RedisReply {
+  /// The ids in a range of a list.
+  var listedIDs: [UInt128] { (array ?? []).compactMap { $0.bytes.flatMap(PageMark.id(ofListMember:)) } }
+
+  /// A reply that was read as what it must be, or the reason why the view can't be used.
+  func expectBytes() throws(ViewUnavailable) -> [UInt8]? {
+    switch self {
+    case .bytes(let bytes): return bytes
+    case .null: return nil
+    default: throw ViewUnavailable("an unexpected reply of Redis: \(self)")
+    }
+  }
+
+  func expectInteger() throws(ViewUnavailable) -> Int64 {
+    guard case .integer(let value) = self else { throw ViewUnavailable("an unexpected reply of Redis: \(self)") }
+    return value
+  }
+}
+
+extension RedisClient {
+  /// Sends commands that all must succeed.
+  func ask(_ pipeline: RedisPipeline) async throws(ViewUnavailable) -> [RedisReply] {
+    do throws(RedisError) {
+      let replies = try await send(pipeline)
+      for case .error(let message) in replies { throw RedisError(.server, "Redis refused a command: \(message)") }
+      return replies
+    } catch {
+      throw ViewUnavailable(error.message)
+    }
+  }
+}
+
+/// Decodes what the view holds; what can't be read is as good as missing, since the database has it.
+func decoded<Value>(_ bytes: [UInt8]?, _ decode: ([UInt8]) throws(CodingFailure) -> Value) -> Value? {
+  guard let bytes else { return nil }
+  do throws(CodingFailure) {
+    return try decode(bytes)
+  } catch {
+    return nil
+  }
+}

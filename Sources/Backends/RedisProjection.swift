@@ -1,0 +1,145 @@
+public import Pipeline
+public import Redis
+public import Ticketing
+
+/// The worker's side of the view in Redis.
+public struct RedisProjection: Projection {
+  private let redis: RedisClient
+
+  public init(_ redis: RedisClient) { self.redis = redis }
+
+  /// Writes one event's change if the view is at the version that it starts from, and gives the version that the view was at. Being
+  /// atomic, it is what keeps the view from ever going backwards or having a hole.
+  ///
+  /// KEYS: version, availability, reservations…, then a key a seat write.
+  /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", records…, then offset and letters a
+  /// seat write; the offset -1 replaces the whole section.
+  private static let apply = RedisScript(
+    """
+    local version = tonumber(redis.call('GET', KEYS[1]) or '0')
+    if version ~= tonumber(ARGV[1]) then return version end
+    redis.call('SET', KEYS[1], ARGV[2])
+    if ARGV[5] ~= '' then redis.call('SET', KEYS[2], ARGV[5]) end
+    local reservations = tonumber(ARGV[4])
+    for i = 1, reservations do redis.call('SET', KEYS[2 + i], ARGV[5 + i], 'EX', ARGV[3]) end
+    local argument = 6 + reservations
+    for i = 3 + reservations, #KEYS do
+      if ARGV[argument] == '-1' then
+        redis.call('SET', KEYS[i], ARGV[argument + 1])
+      else
+        redis.call('SETRANGE', KEYS[i], ARGV[argument], ARGV[argument + 1])
+      end
+      argument = argument + 2
+    end
+    return version
+    """)
+
+  public func project(
+    _ changes: [ViewChange], partition: Int, progress: Progress?
+  ) async throws(ViewUnavailable) -> [ProjectionResult] {
+    var pipeline = RedisPipeline()
+    for change in changes { append(change, to: &pipeline) }
+    for change in changes where change.writesCustomersLists {
+      for reservation in change.reservations { appendToList(reservation, &pipeline) }
+    }
+    if let progress {
+      pipeline.append("SET", .string(RedisKeys.progress(partition)), .string("\(progress.ordinal) \(progress.rate)"))
+    }
+    if !changes.isEmpty {
+      let changed = changes.flatMap { $0.event.bytes + $0.reservations.flatMap(\.id.bytes) }
+      pipeline.append("PUBLISH", .string(RedisKeys.changes(partition)), .bytes(changed))
+    }
+    let replies = try await redis.ask(pipeline)
+    var results: [ProjectionResult] = []
+    for (change, reply) in zip(changes, replies) {
+      let version = try reply.expectInteger()
+      results.append(version == change.fromVersion || version >= change.toVersion ? .done : .gap(viewVersion: version))
+    }
+    return results
+  }
+
+  private func append(_ change: ViewChange, to pipeline: inout RedisPipeline) {
+    var keys: [RedisArgument] = [.string(RedisKeys.version(change.event)), .string(RedisKeys.availability(change.event))]
+    var arguments: [RedisArgument] = [
+      .integer(change.fromVersion), .integer(change.toVersion), .integer(viewLifetimeSeconds),
+      .integer(Int64(change.reservations.count)), .bytes(change.availability?.encoded ?? []),
+    ]
+    for reservation in change.reservations {
+      keys.append(.string(RedisKeys.reservation(reservation.id)))
+      arguments.append(.bytes(reservation.encoded))
+    }
+    switch change.seats {
+    case .some(let seats):
+      for run in SeatRun.runs(of: seats) {
+        keys.append(.string(RedisKeys.seats(change.event, run.section)))
+        arguments += [.integer(Int64(run.offset)), .bytes(run.letters)]
+      }
+    case .all(let sections):
+      for (section, letters) in sections {
+        keys.append(.string(RedisKeys.seats(change.event, section)))
+        arguments += [-1, .bytes(letters)]
+      }
+    }
+    pipeline.append(Self.apply, keys: keys, arguments: arguments)
+  }
+
+  private func appendToList(_ reservation: ReservationRecord, _ pipeline: inout RedisPipeline) {
+    let key = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
+    pipeline.append("ZADD", key, 0, .bytes(reservation.pageMark.listMember))
+    pipeline.append("EXPIRE", key, .integer(viewLifetimeSeconds))
+  }
+
+  public func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64] {
+    if events.isEmpty { return [] }
+    var pipeline = RedisPipeline()
+    for event in events { pipeline.append("GET", .string(RedisKeys.version(event))) }
+    var versions: [Int64] = []
+    for reply in try await redis.ask(pipeline) { versions.append(reply.string.flatMap { Int64($0) } ?? 0) }
+    return versions
+  }
+
+  public func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
+    var pipeline = RedisPipeline()
+    pipeline.append("INFO", "server")
+    for partition in partitions { pipeline.append("GET", .string(RedisKeys.complete(partition))) }
+    let replies = try await redis.ask(pipeline)
+    let run = try runID(in: replies[0])
+    return Set(zip(partitions, replies.dropFirst()).filter { $0.1.string == run }.map(\.0))
+  }
+
+  public func markComplete(_ partition: Int) async throws(ViewUnavailable) {
+    var info = RedisPipeline()
+    info.append("INFO", "server")
+    let run = try runID(in: try await redis.ask(info)[0])
+    var pipeline = RedisPipeline()
+    pipeline.append("SET", .string(RedisKeys.complete(partition)), .string(run))
+    _ = try await redis.ask(pipeline)
+  }
+
+  /// What tells one run of a server from the next: a view that is marked with another run may have been restored from an old copy.
+  private func runID(in info: RedisReply) throws(ViewUnavailable) -> String {
+    for line in (info.string ?? "").split(whereSeparator: \.isNewline) where line.hasPrefix("run_id:") {
+      return String(line.dropFirst("run_id:".count))
+    }
+    throw ViewUnavailable("Redis did not tell its run_id")
+  }
+}
+
+/// Neighbouring seats whose letters are written in one go.
+private struct SeatRun {
+  var section: SectionIndex
+  var offset: Int
+  var letters: [UInt8]
+
+  static func runs(of seats: [(section: SectionIndex, offset: Int, letter: UInt8)]) -> [SeatRun] {
+    var runs: [SeatRun] = []
+    for seat in seats.sorted(by: { ($0.section, $0.offset) < ($1.section, $1.offset) }) {
+      if let last = runs.last, last.section == seat.section, last.offset + last.letters.count == seat.offset {
+        runs[runs.count - 1].letters.append(seat.letter)
+      } else {
+        runs.append(SeatRun(section: seat.section, offset: seat.offset, letters: [seat.letter]))
+      }
+    }
+    return runs
+  }
+}

@@ -1,0 +1,162 @@
+public import Pipeline
+public import Redis
+public import Ticketing
+
+/// The gateway's side of the view in Redis: what it reads about reservations and what is left, and its notes.
+///
+/// Reads that come at the same moment share a round trip.
+public struct RedisView: ReservationView {
+  /// How many reads may wait for Redis; more than that, and Redis is as good as away.
+  private static let maximumWaiting = 10_000
+
+  private let redis: RedisClient
+  private let reads: Coalescer<[String], Result<[RedisReply], ViewUnavailable>>
+
+  public init(_ redis: RedisClient) {
+    self.redis = redis
+    reads = Coalescer(maximumBatch: 256, maximumWaiting: Self.maximumWaiting) { requests in
+      var pipeline = RedisPipeline()
+      for keys in requests {
+        for key in keys { pipeline.append("GET", .string(key)) }
+      }
+      do throws(ViewUnavailable) {
+        var rest = try await redis.ask(pipeline)[...]
+        return requests.map { keys in
+          defer { rest = rest.dropFirst(keys.count) }
+          return .success(Array(rest.prefix(keys.count)))
+        }
+      } catch {
+        return requests.map { _ in .failure(error) }
+      }
+    }
+  }
+
+  private func get(_ keys: String...) async throws(ViewUnavailable) -> [RedisReply] {
+    guard let result = await reads.submit(keys) else { throw ViewUnavailable("too many reads wait for Redis") }
+    return try result.get()
+  }
+
+  // MARK: Notes
+
+  public func takePlaces(_ counts: [Int: Int]) async throws(ViewUnavailable) -> [Int: Places] {
+    var pipeline = RedisPipeline()
+    for (partition, count) in counts {
+      pipeline.append("INCRBY", .string(RedisKeys.line(partition)), .integer(Int64(count)))
+      pipeline.append("GET", .string(RedisKeys.progress(partition)))
+    }
+    var replies = try await redis.ask(pipeline)[...]
+    var places: [Int: Places] = [:]
+    for (partition, count) in counts {
+      guard let last = try replies.popFirst()?.expectInteger(), let progress = replies.popFirst() else { break }
+      places[partition] = Places(first: last - Int64(count) + 1, progress: self.progress(in: progress))
+    }
+    return places
+  }
+
+  public func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
+    var pipeline = RedisPipeline()
+    for reservation in reservations {
+      let list = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
+      pipeline.append(
+        "SET", .string(RedisKeys.reservation(reservation.id)), .bytes(reservation.encoded), "NX", "GET", "EX",
+        .integer(viewLifetimeSeconds))
+      pipeline.append("ZADD", list, 0, .bytes(reservation.pageMark.listMember))
+      pipeline.append("EXPIRE", list, .integer(viewLifetimeSeconds))
+    }
+    let replies = try await redis.ask(pipeline)
+    var existing: [ReservationRecord?] = []
+    for index in reservations.indices {
+      existing.append(decoded(try replies[index * 3].expectBytes(), ReservationRecord.init(decoding:)))
+    }
+    return existing
+  }
+
+  public func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) {
+    var pipeline = RedisPipeline()
+    pipeline.append("SET", .string(RedisKeys.command(command, about: reservation)), "1", "EX", .integer(viewLifetimeSeconds))
+    _ = try await redis.ask(pipeline)
+  }
+
+  public func remembers(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) -> Bool {
+    try await get(RedisKeys.command(command, about: reservation))[0] != .null
+  }
+
+  /// Deletes a note unless it has been replaced by a decision.
+  private static let unnote = RedisScript(
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+
+  public func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) {
+    var pipeline = RedisPipeline()
+    for reservation in reservations {
+      pipeline.append(
+        Self.unnote, keys: [.string(RedisKeys.reservation(reservation.id))], arguments: [.bytes(reservation.encoded)])
+    }
+    let replies = try await redis.ask(pipeline)
+    var lists = RedisPipeline()
+    for (reservation, reply) in zip(reservations, replies) where reply == .integer(1) {
+      lists.append("ZREM", .string(RedisKeys.reservations(of: reservation.customer)), .bytes(reservation.pageMark.listMember))
+    }
+    if !lists.isEmpty { _ = try await redis.ask(lists) }
+  }
+
+  // MARK: Reads
+
+  public func reservation(_ id: ReservationID) async throws(ViewUnavailable) -> ReservationRecord? {
+    decoded(try await get(RedisKeys.reservation(id))[0].expectBytes(), ReservationRecord.init(decoding:))
+  }
+
+  public func reservations(
+    of customer: CustomerID, after mark: PageMark?, limit: Int
+  ) async throws(ViewUnavailable) -> [ReservationRecord]? {
+    var pipeline = RedisPipeline()
+    pipeline.append(
+      "ZREVRANGEBYLEX", .string(RedisKeys.reservations(of: customer)),
+      mark.map { .bytes(Array("(".utf8) + $0.listMember) } ?? "+", "-",
+      "LIMIT", 0, .integer(Int64(limit)))
+    let ids = try await redis.ask(pipeline)[0].listedIDs.map { ReservationID($0) }
+    if ids.isEmpty { return [] }
+    var reads = RedisPipeline()
+    for id in ids { reads.append("GET", .string(RedisKeys.reservation(id))) }
+    var records: [ReservationRecord] = []
+    for reply in try await redis.ask(reads) {
+      guard let record = decoded(try reply.expectBytes(), ReservationRecord.init(decoding:)) else { return nil }
+      records.append(record)
+    }
+    return records
+  }
+
+  public func progress(of partition: Int) async throws(ViewUnavailable) -> Progress? {
+    progress(in: try await get(RedisKeys.progress(partition))[0])
+  }
+
+  public func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability? {
+    let replies = try await get(RedisKeys.availability(event.id), RedisKeys.complete(partition))
+    if let known = decoded(try replies[0].expectBytes(), Availability.init(decoding:)) { return known }
+    return replies[1] == .null ? nil : Availability(untouched: event)
+  }
+
+  public func seats(of event: Event, section: SectionIndex, in partition: Int) async throws(ViewUnavailable) -> ViewedSeats? {
+    let replies = try await get(
+      RedisKeys.version(event.id), RedisKeys.seats(event.id, section), RedisKeys.complete(partition))
+    let version = replies[0].string.flatMap { Int64($0) }
+    if version == nil && replies[2] == .null { return nil }
+    var letters = (try replies[1].expectBytes() ?? []).map { $0 == 0 ? SeatLetter.available : $0 }
+    letters += Array(repeating: SeatLetter.available, count: max(0, event.sections[section].capacity - letters.count))
+    return ViewedSeats(version: version ?? 0, letters: letters)
+  }
+
+  public func isReady() async -> Bool {
+    do throws(ViewUnavailable) {
+      _ = try await get(RedisKeys.catalogueIsComplete)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  private func progress(in reply: RedisReply) -> Progress? {
+    let parts = (reply.string ?? "").split(separator: " ")
+    guard parts.count == 2, let ordinal = Int64(parts[0]), let rate = Double(parts[1]) else { return nil }
+    return Progress(ordinal: ordinal, rate: rate)
+  }
+}

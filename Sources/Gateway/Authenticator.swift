@@ -1,0 +1,92 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import Pipeline
+import ServiceLifecycle
+import Synchronization
+import Ticketing
+
+/// Tells who sends a request, from its bearer token alone; the database is asked only which sessions were ended.
+final class Authenticator: Service {
+  /// How often ended sessions are looked up: a sign-out is known to all gateways within this and a query's time.
+  private static let interval = Duration.milliseconds(400)
+  /// A look-up goes so far back behind the last, for sign-outs whose transactions took their time.
+  private static let overlapSeconds = -5
+
+  private let authority: TokenAuthority
+  private let accounts: any Accounts
+  private let now: @Sendable () -> Timestamp
+  private let logger: Logger
+  private let ended = Mutex<Set<UInt128>>([])
+
+  init(authority: TokenAuthority, accounts: any Accounts, now: @escaping @Sendable () -> Timestamp, logger: Logger) {
+    self.authority = authority
+    self.accounts = accounts
+    self.now = now
+    self.logger = logger
+  }
+
+  /// Keeps up with ended sessions.
+  func run() async throws {
+    var since = Timestamp(microseconds: 0)
+    var isAway = false
+    while !Task.isShuttingDownGracefully && !Task.isCancelled {
+      do {
+        let (sessions, time) = try await accounts.revokedSessions(since: since)
+        if !sessions.isEmpty { ended.withLock { $0.formUnion(sessions) } }
+        since = time.adding(seconds: Self.overlapSeconds)
+        isAway = false
+      } catch {
+        // Sign-outs need the same database, so none is missed while it is away.
+        if !isAway { logger.warning("ended sessions can't be looked up", metadata: ["reason": "\(error)"]) }
+        isAway = true
+      }
+      await cancelWhenGracefulShutdown { try? await Task.sleep(for: Self.interval) }
+    }
+  }
+
+  /// Who signed in.
+  /// - Throws: `401` without a valid token.
+  func user(of request: Request) throws -> AccessToken {
+    guard let header = request.headers[.authorization] else {
+      throw Problem(.unauthenticated, "Send the token of a session as Authorization: Bearer.")
+    }
+    let parts = header.split(separator: " ", maxSplits: 1)
+    guard parts.count == 2, parts[0].lowercased() == "bearer", let token = authority.verify(parts[1]), token.expiresAt > now(),
+      !ended.withLock({ $0.contains(token.session) })
+    else { throw Problem(.unauthenticated, "The session is unknown or over.") }
+    return token
+  }
+
+  /// Who signed in, if anybody did. A token that is sent must be valid all the same.
+  func optionalUser(of request: Request) throws -> AccessToken? {
+    request.headers[.authorization] == nil ? nil : try user(of: request)
+  }
+
+  func issue(for user: User) -> (text: String, token: AccessToken) {
+    let token = AccessToken(
+      user: user.id, session: .random(in: .min ... .max), role: user.role,
+      expiresAt: now().adding(seconds: TokenAuthority.lifetimeSeconds))
+    return (authority.issue(token), token)
+  }
+
+  /// Ends a session: here at once, in other gateways within a second.
+  func end(_ token: AccessToken) async throws {
+    do {
+      try await accounts.revoke(session: token.session, expiresAt: token.expiresAt)
+    } catch {
+      throw Problem(error)
+    }
+    _ = ended.withLock { $0.insert(token.session) }
+  }
+}
+
+extension Problem {
+  init(_ failure: AccountFailure) {
+    switch failure {
+    case .emailTaken: self.init(.emailTaken, "There is an account with this email already.")
+    case .busy: self.init(.overloaded, "Too many people are signing in at once.", retryAfter: 2)
+    case .unavailable: self.init(.unavailable, "Accounts can't be reached at the moment.", retryAfter: 2)
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Hummingbird
+import HummingbirdCore
+public import Logging
+import NIOCore
+public import Pipeline
+public import ServiceLifecycle
+public import Ticketing
+
+/// What the gateway needs of the world.
+public struct GatewayDependencies: Sendable {
+  public var publisher: any CommandPublisher
+  public var view: any ReservationView
+  public var catalogue: any CatalogueView
+  public var changes: any ChangeFeed
+  public var events: any EventStore
+  public var reservations: any ReservationStore
+  public var accounts: any Accounts
+  public var authority: TokenAuthority
+  public var partitioning: Partitioning
+  public var now: @Sendable () -> Timestamp
+  public var logger: Logger
+
+  public init(
+    publisher: any CommandPublisher, view: any ReservationView, catalogue: any CatalogueView, changes: any ChangeFeed,
+    events: any EventStore, reservations: any ReservationStore, accounts: any Accounts, authority: TokenAuthority,
+    partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, logger: Logger
+  ) {
+    self.publisher = publisher
+    self.view = view
+    self.catalogue = catalogue
+    self.changes = changes
+    self.events = events
+    self.reservations = reservations
+    self.accounts = accounts
+    self.authority = authority
+    self.partitioning = partitioning
+    self.now = now
+    self.logger = logger
+  }
+}
+
+/// The gateway's services: the HTTP server, last, and what must run beside it.
+public func makeGateway(_ dependencies: GatewayDependencies, host: String, port: Int) throws -> [any Service] {
+  let authenticator = Authenticator(
+    authority: dependencies.authority, accounts: dependencies.accounts, now: dependencies.now, logger: dependencies.logger)
+  let waiters = Waiters(feed: dependencies.changes)
+  let directory = EventDirectory(
+    view: dependencies.catalogue, store: dependencies.events, partitioning: dependencies.partitioning)
+  let intake = Intake(view: dependencies.view, publisher: dependencies.publisher, logger: dependencies.logger)
+  let keeper = CatalogueKeeper(view: dependencies.catalogue, store: dependencies.events, logger: dependencies.logger)
+
+  var table = RouteTable()
+  AccountRoutes(accounts: dependencies.accounts, authenticator: authenticator).add(to: &table)
+  EventRoutes(
+    authenticator: authenticator, directory: directory, view: dependencies.view, catalogue: dependencies.catalogue,
+    events: dependencies.events, reservations: dependencies.reservations, now: dependencies.now, logger: dependencies.logger
+  ).add(to: &table)
+  let reader = ReservationReader(view: dependencies.view, store: dependencies.reservations)
+  CreateReservation(
+    authenticator: authenticator, directory: directory, intake: intake, now: dependencies.now
+  ).add(to: &table)
+  GetReservation(
+    authenticator: authenticator, directory: directory, reader: reader, waiters: waiters, view: dependencies.view,
+    now: dependencies.now
+  ).add(to: &table)
+  ChangeReservation(
+    authenticator: authenticator, directory: directory, reader: reader, view: dependencies.view, intake: intake,
+    now: dependencies.now
+  ).add(to: &table)
+  HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(
+    to: &table)
+  try ContractRoutes().add(to: &table)
+
+  let application = Application(
+    responder: GatewayResponder(table),
+    server: .http1(
+      configuration: .init(
+        additionalChannelHandlers: [RequestGuard()], idleTimeout: Limits.idle,
+        httpDecoderConfiguration: .init(
+          maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes, maxHeaderFieldCount: Limits.headerFields)
+      )),
+    configuration: .init(
+      address: .hostname(host, port: port), serverName: "TicketHub", backlog: 4096,
+      availableConnectionsDelegate: MaximumAvailableConnections(Limits.connections)),
+    onServerRunning: { _ in dependencies.logger.info("gateway ready", metadata: ["address": "http://\(host):\(port)"]) },
+    logger: dependencies.logger)
+  return [authenticator, waiters, keeper, application]
+}

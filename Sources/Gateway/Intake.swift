@@ -1,0 +1,157 @@
+import Logging
+import Pipeline
+import Ticketing
+
+/// Takes commands into the queue. Those that come at the same moment share their round trips to Redis and RabbitMQ, and their message.
+struct Intake: Sendable {
+  /// How many requests are taken in together at most.
+  private static let maximumBatch = CommandMessage.maximumCommands
+  /// While one batch waits for its confirm, the next ones are on their way.
+  private static let lanes = 4
+  /// Requests that wait in this process for their turn: more would wait for longer than a second.
+  private static let maximumWaiting = 10_000
+  /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
+  private static let maximumBacklog: Int64 = 2_000_000
+
+  /// A command and, if it asks for a reservation, for which tickets.
+  private struct Entry: Sendable {
+    var command: Command
+    var partition: Int
+  }
+
+  /// What became of a command.
+  enum Answer: Sendable {
+    /// It is in the queue, or was before. The reservation as it stands, if the command asks for one.
+    case accepted(ReservationRecord?, Progress?, isReplay: Bool)
+    /// The key was used for another request.
+    case keyReused
+    case refused(Progress?, backlog: Int64)
+    case unavailable
+    case unknown
+  }
+
+  private let coalescer: Coalescer<Entry, Answer>
+
+  init(view: any ReservationView, publisher: any CommandPublisher, logger: Logger) {
+    let process = Process(view: view, publisher: publisher, logger: logger)
+    coalescer = Coalescer(maximumBatch: Self.maximumBatch, lanes: Self.lanes, maximumWaiting: Self.maximumWaiting) { entries in
+      await process.take(entries)
+    }
+  }
+
+  /// Returns once the broker holds the command, or it is clear that it doesn't or that nobody knows.
+  func take(_ command: Command, partition: Int) async -> Answer {
+    await coalescer.submit(Entry(command: command, partition: partition)) ?? .refused(nil, backlog: Int64(Self.maximumWaiting))
+  }
+
+  /// One batch on its way: places in the line, notes in the view, the queue.
+  private struct Process: Sendable {
+    let view: any ReservationView
+    let publisher: any CommandPublisher
+    let logger: Logger
+
+    func take(_ entries: [Entry]) async -> [Answer] {
+      let places = await placesInLine(entries)
+      var ordinals = places.mapValues(\.first)
+      let queued = entries.map { entry in
+        let ordinal = ordinals[entry.partition] ?? 0
+        if ordinal != 0 { ordinals[entry.partition] = ordinal + 1 }
+        return QueuedCommand(entry.command, ordinal: ordinal)
+      }
+      var answers = [Answer?](repeating: nil, count: entries.count)
+      for (index, entry) in entries.enumerated() {
+        guard let place = places[entry.partition], let progress = place.progress else { continue }
+        let backlog = progress.ahead(of: place.first)
+        if backlog > Intake.maximumBacklog { answers[index] = .refused(progress, backlog: backlog) }
+      }
+      let records = queued.map(\.reservation)
+      let existing = await note(records, unless: answers)
+      for (index, known) in existing {
+        if known.request != records[index]?.request {
+          answers[index] = .keyReused
+        }
+        // What is queued may have been noted by a gateway that died before it was queued, so it is queued again; the worker sees that
+        // it is the same.
+        else if known.status != .queued {
+          answers[index] = .accepted(known, places[entries[index].partition]?.progress, isReplay: true)
+        }
+      }
+      await publish(queued, entries, &answers) { index in
+        let known = existing[index]
+        return .accepted(known ?? records[index], places[entries[index].partition]?.progress, isReplay: known != nil)
+      }
+      await withdraw(records, answers, existing)
+      return answers.map { $0 ?? .unknown }
+    }
+
+    private func placesInLine(_ entries: [Entry]) async -> [Int: Places] {
+      do throws(ViewUnavailable) {
+        return try await view.takePlaces(entries.reduce(into: [:]) { $0[$1.partition, default: 0] += 1 })
+      } catch {
+        // Without the view nobody is told their place; they are queued all the same.
+        return [:]
+      }
+    }
+
+    /// Notes reservations as queued, and gives those that were known before, by their index.
+    private func note(_ records: [ReservationRecord?], unless answers: [Answer?]) async -> [Int: ReservationRecord] {
+      let fresh = records.indices.filter { answers[$0] == nil && records[$0]?.ordinal ?? 0 != 0 }
+      if fresh.isEmpty { return [:] }
+      do throws(ViewUnavailable) {
+        let known = try await view.note(fresh.compactMap { records[$0] })
+        return Dictionary(uniqueKeysWithValues: zip(fresh, known).compactMap { index, known in known.map { (index, $0) } })
+      } catch {
+        logger.warning("reservations are queued without a note", metadata: ["reason": "\(error)"])
+        return [:]
+      }
+    }
+
+    /// Queues what has no answer yet, a message a partition.
+    private func publish(
+      _ queued: [QueuedCommand], _ entries: [Entry], _ answers: inout [Answer?], accepted: (Int) -> Answer
+    ) async {
+      let open = entries.indices.filter { answers[$0] == nil }
+      let outcomes = await withTaskGroup(of: (indices: [Int], outcome: PublishOutcome).self) { group in
+        for (partition, indices) in Dictionary(grouping: open, by: { entries[$0].partition }) {
+          group.addTask { (indices, await publisher.publish(indices.map { queued[$0] }, to: partition)) }
+        }
+        return await group.reduce(into: []) { $0.append($1) }
+      }
+      for (indices, outcome) in outcomes {
+        for index in indices {
+          answers[index] =
+            switch outcome {
+            case .queued: accepted(index)
+            case .refused: .refused(nil, backlog: 0)
+            case .unavailable: .unavailable
+            case .unknown: .unknown
+            }
+        }
+      }
+    }
+
+    /// What is certainly not queued must not look as if it were.
+    private func withdraw(_ records: [ReservationRecord?], _ answers: [Answer?], _ existing: [Int: ReservationRecord]) async {
+      let noted = records.indices.compactMap { index in
+        switch answers[index] {
+        case .refused, .unavailable: existing[index] == nil && records[index]?.ordinal ?? 0 != 0 ? records[index] : nil
+        default: nil
+        }
+      }
+      if noted.isEmpty { return }
+      do throws(ViewUnavailable) {
+        try await view.withdraw(noted)
+      } catch {
+        logger.warning("notes of refused reservations stay", metadata: ["count": "\(noted.count)", "reason": "\(error)"])
+      }
+    }
+  }
+}
+
+extension QueuedCommand {
+  /// The reservation that the command asks for, as it is noted; nil for other commands.
+  fileprivate var reservation: ReservationRecord? {
+    guard case .reserve(let request) = command.action else { return nil }
+    return ReservationRecord(queued: self, request: request)
+  }
+}

@@ -1,0 +1,65 @@
+import Hummingbird
+import Pipeline
+import Ticketing
+
+/// Registering, signing in and out.
+struct AccountRoutes: Sendable {
+  let accounts: any Accounts
+  let authenticator: Authenticator
+
+  func add(to table: inout RouteTable) {
+    table.on(.post, "/v1/users", register)
+    table.on(.post, "/v1/sessions", signIn)
+    table.on(.delete, "/v1/sessions/current", signOut)
+    table.on(.get, "/v1/me", currentUser)
+  }
+
+  @Sendable private func register(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let account = try NewAccount(json: try await request.json())
+    do throws(AccountFailure) {
+      return .json(try await accounts.register(account, role: .customer).json, status: .created)
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  @Sendable private func signIn(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let errors = Body.Errors()
+    let body = Body(try await request.json(), keys: ["email", "password"], errors)
+    let email = body?.string("email", length: 0...254)
+    let password = body?.string("password", length: 0...128)
+    guard errors.found.isEmpty, let email, let password else { throw Problem.invalid(errors.found) }
+    let user: User?
+    do throws(AccountFailure) {
+      user = try await accounts.authenticate(email: email, password: password)
+    } catch {
+      throw Problem(error)
+    }
+    guard let user else { throw Problem(.invalidCredentials, "There is no account with this email and password.") }
+    let (text, token) = authenticator.issue(for: user)
+    var writer = JSONWriter()
+    writer.object {
+      $0.member("token", text)
+      $0.member("expires_at", token.expiresAt)
+      $0.object("user", user.write)
+    }
+    return .json(writer.bytes, status: .created, headers: [.cacheControl: "no-store"])
+  }
+
+  @Sendable private func signOut(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    try await authenticator.end(authenticator.user(of: request))
+    return Response(status: .noContent)
+  }
+
+  @Sendable private func currentUser(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let token = try authenticator.user(of: request)
+    do throws(AccountFailure) {
+      guard let user = try await accounts.user(token.user) else {
+        throw AccountFailure.unavailable("the user of a valid token is gone")
+      }
+      return .json(user.json)
+    } catch {
+      throw Problem(error)
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Hummingbird
+import Pipeline
+import Ticketing
+
+/// `POST /v1/events/{event_id}/reservations`: where every request's path through the system begins.
+struct CreateReservation: Sendable {
+  let authenticator: Authenticator
+  let directory: EventDirectory
+  let intake: Intake
+  let now: @Sendable () -> Timestamp
+
+  func add(to table: inout RouteTable) { table.on(.post, "/v1/events/{event_id}/reservations", create) }
+
+  @Sendable private func create(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let user = try authenticator.user(of: request)
+    let event: EventID = try context.identifier("event_id")
+    let key = try request.idempotencyKey()
+    let body = try await request.json()
+    let known = try await directory.event(event, for: user)
+    let wanted = try NewReservationBody.read(body, customer: user.user, event: known)
+    let acceptedAt = now()
+    try expectSale(of: known.event, at: acceptedAt)
+
+    let id = DerivedIdentity.reservation(of: event, by: user.user, key: key)
+    let command = Command(id: CommandID(id.rawValue), event: event, action: .reserve(wanted), acceptedAt: acceptedAt)
+    let answer = await intake.take(command, partition: known.partition)
+    guard case .accepted(let reservation?, let progress, let isReplay) = answer else { throw Problem(answer) }
+
+    var headers: HTTPFields = [.location: "/v1/reservations/\(id)"]
+    if reservation.status.isOpen { headers[.retryAfter] = String(retryAfter(progress, ordinal: reservation.ordinal)) }
+    if isReplay { headers[.idempotentReplayed] = "true" }
+    return .json(reservation.json(of: known, progress: progress, serverTime: now()), status: .accepted, headers: headers)
+  }
+
+  /// What can be known before the event's turn: the decision judges by the same rules once more.
+  private func expectSale(of event: Event, at time: Timestamp) throws {
+    switch event.status {
+    case .paused: throw Problem(.salesPaused, "The organiser has paused the sale.")
+    case .cancelled: throw Problem(.notOnSale, "The event is cancelled.")
+    case .draft: throw Problem(.notOnSale, "The event is not published.")
+    case .published:
+      if time < event.salesOpenAt {
+        let seconds = (event.salesOpenAt.microseconds - time.microseconds) / 1_000_000 + 1
+        throw Problem(.notOnSale, "The sale opens at \(event.salesOpenAt.rfc3339).", retryAfter: Int(seconds))
+      }
+      if time >= event.salesCloseAt { throw Problem(.notOnSale, "The sale closed at \(event.salesCloseAt.rfc3339).") }
+    }
+  }
+}
+
+extension Problem {
+  /// For a command that was not accepted.
+  init(_ answer: Intake.Answer) {
+    switch answer {
+    case .keyReused: self.init(.idempotencyKeyReused, "The key was used for another request before.")
+    case .refused(let progress, let backlog):
+      let seconds = progress.map { $0.rate > 0 ? Double(backlog) / $0.rate : 1 } ?? 2
+      self.init(
+        .overloaded, "More requests are waiting than can be taken. Nothing was queued.",
+        retryAfter: Int(min(120, max(1, seconds.rounded(.up)))))
+    case .unavailable: self.init(.unavailable, "Requests can't be taken at the moment. Nothing was queued.", retryAfter: 2)
+    case .unknown, .accepted:
+      self.init(
+        .unavailable, "It is not known whether the request was queued. Send it again with the same Idempotency-Key.",
+        retryAfter: 1)
+    }
+  }
+}

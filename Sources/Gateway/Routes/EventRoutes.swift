@@ -1,0 +1,147 @@
+import Hummingbird
+import Logging
+import Pipeline
+import Ticketing
+
+/// The catalogue, and what is left to sell.
+struct EventRoutes: Sendable {
+  /// How long an event stays in the list after it began: people look it up at the door.
+  private static let secondsInList = -24 * 60 * 60
+
+  let authenticator: Authenticator
+  let directory: EventDirectory
+  let view: any ReservationView
+  let catalogue: any CatalogueView
+  let events: any EventStore
+  let reservations: any ReservationStore
+  let now: @Sendable () -> Timestamp
+  let logger: Logger
+
+  func add(to table: inout RouteTable) {
+    table.on(.get, "/v1/events", list)
+    table.on(.post, "/v1/events", create)
+    table.on(.get, "/v1/events/{event_id}", get)
+    table.on(.get, "/v1/events/{event_id}/availability", availability)
+    table.on(.get, "/v1/events/{event_id}/seats", seats)
+  }
+
+  @Sendable private func create(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let user = try authenticator.user(of: request)
+    guard user.role != .customer else { throw Problem(.forbidden, "Creating events takes the role organiser or operator.") }
+    let id = DerivedIdentity.event(createdBy: user.user, key: try request.idempotencyKey())
+    let offer = try NewEventBody.read(try await request.json(), id: id, organiser: user.user, now: now())
+    let record: EventRecord
+    do throws(StoreUnavailable) {
+      record = try await events.create(offer)
+    } catch {
+      logger.warning("an event can't be created", metadata: ["reason": "\(error)"])
+      throw Problem(.unavailable, "Events can't be created at the moment.", retryAfter: 2)
+    }
+    guard record.isSameOffer(as: offer) else {
+      throw Problem(.idempotencyKeyReused, "The key was used for another event before.")
+    }
+    do throws(ViewUnavailable) {
+      try await catalogue.list([record])
+    } catch {
+      logger.warning("an event is listed later", metadata: ["event": "\(id)", "reason": "\(error)"])
+    }
+    var headers: HTTPFields = [.location: "/v1/events/\(id)"]
+    if record.createdAt != offer.createdAt { headers[.idempotentReplayed] = "true" }
+    return .json(directory.remember(record).json, status: .created, headers: headers)
+  }
+
+  @Sendable private func list(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let user = try authenticator.optionalUser(of: request)
+    let limit = try request.pageLimit()
+    let mark = try request.cursor()
+    let records: [EventRecord]
+    if try request.flag("mine") {
+      guard let user else { throw Problem(.unauthenticated, "Sign in to see your own events.") }
+      records = try await own(user.user, after: mark ?? PageMark(time: Timestamp(microseconds: 0), id: 0), limit: limit + 1)
+    } else {
+      let from = mark ?? PageMark(time: now().adding(seconds: Self.secondsInList), id: 0)
+      records = try await published(after: from, limit: limit + 1)
+    }
+    let next = records.count > limit ? records[limit - 1].pageMark : nil
+    return .json(page(records.prefix(limit).map(\.json), next: next))
+  }
+
+  private func published(after mark: PageMark, limit: Int) async throws -> [EventRecord] {
+    do throws(ViewUnavailable) {
+      if let records = try await catalogue.publishedEvents(after: mark, limit: limit) { return records }
+    } catch {
+      logger.debug("the list comes from the database", metadata: ["reason": "\(error)"])
+    }
+    do throws(StoreUnavailable) {
+      return try await events.publishedEvents(after: mark, limit: limit)
+    } catch {
+      throw Problem(.unavailable, "Events can't be listed at the moment.", retryAfter: 2)
+    }
+  }
+
+  private func own(_ organiser: CustomerID, after mark: PageMark, limit: Int) async throws -> [EventRecord] {
+    do throws(StoreUnavailable) {
+      return try await events.events(of: organiser, after: mark, limit: limit)
+    } catch {
+      throw Problem(.unavailable, "Events can't be listed at the moment.", retryAfter: 2)
+    }
+  }
+
+  @Sendable private func get(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let event = try await visibleEvent(request, context)
+    return .conditional(event.json, tag: event.tag, to: request)
+  }
+
+  @Sendable private func availability(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    let event = try await visibleEvent(request, context)
+    let availability = try await viewed { () async throws(ViewUnavailable) in
+      try await view.availability(of: event.event, in: event.partition)
+    } orStored: { () async throws(StoreUnavailable) in
+      try await reservations.availability(of: event.event.id)
+    }
+    return .conditional(availability.json(of: event.event), tag: "\"\(availability.version)\"", to: request)
+  }
+
+  @Sendable private func seats(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    guard let id = request.uri.queryParameters["section"].map(String.init) else {
+      throw Problem.invalid([FieldError(pointer: "section", detail: "is required")])
+    }
+    guard NewEventBody.isSectionID(id) else {
+      throw Problem.invalid([FieldError(pointer: "section", detail: "must be a section's id")])
+    }
+    let event = try await visibleEvent(request, context)
+    guard let section = event.plan.section(withID: id) else { throw Problem(.notFound, "The event has no section \(id).") }
+    guard case .seated = event.event.sections[section].kind else {
+      throw Problem.invalid([FieldError(pointer: "section", detail: "must be a seated section")])
+    }
+    let seats = try await viewed { () async throws(ViewUnavailable) in
+      try await view.seats(of: event.event, section: section, in: event.partition)
+    } orStored: { () async throws(StoreUnavailable) in
+      try await reservations.seats(of: event.event, section: section)
+    }
+    return .conditional(seats.json(of: event, section: section), tag: "\"\(seats.version)\"", to: request)
+  }
+
+  private func visibleEvent(_ request: Request, _ context: GatewayContext) async throws -> KnownEvent {
+    let user = try authenticator.optionalUser(of: request)
+    return try await directory.event(context.identifier("event_id"), for: user)
+  }
+}
+
+/// What the view knows, or else the database: the way of all reads.
+/// - Throws: `503` where neither can tell, `404` where there is nothing.
+func viewed<Value>(
+  _ view: () async throws(ViewUnavailable) -> Value?, orStored store: () async throws(StoreUnavailable) -> Value?
+) async throws -> Value {
+  do throws(ViewUnavailable) {
+    if let value = try await view() { return value }
+  } catch {
+    // The database has it too.
+  }
+  do throws(StoreUnavailable) {
+    if let value = try await store() { return value }
+  } catch {
+    throw Problem(.unavailable, "This can't be read at the moment.", retryAfter: 2)
+  }
+  throw Problem.notFound
+}

@@ -1,0 +1,52 @@
+import Pipeline
+import Ticketing
+
+/// Reads the body of a request for tickets against the contract's `NewReservation` and the event's sections and seats.
+enum NewReservationBody {
+  /// - Throws: `422` with all that is wrong.
+  static func read(_ json: JSONValue, customer: CustomerID, event: KnownEvent) throws -> Command.Request {
+    let errors = Body.Errors()
+    guard let body = Body(json, keys: ["selection", "fallbacks"], errors) else { throw Problem.invalid(errors.found) }
+    let first = body.require("selection").flatMap { selection($0, body.path("selection"), event, errors) }
+    let fallbacks = body.optionalArray("fallbacks", count: 0...4).compactMap { selection($0.value, $0.pointer, event, errors) }
+    guard errors.found.isEmpty, let first else { throw Problem.invalid(errors.found) }
+    return Command.Request(customer: customer, selection: first, fallbacks: fallbacks)
+  }
+
+  private static func selection(_ value: JSONValue, _ pointer: String, _ event: KnownEvent, _ errors: Body.Errors) -> Selection? {
+    guard case .object(let members) = value else {
+      errors.add(pointer, "must be an object, not \(value.kind)")
+      return nil
+    }
+    if members.contains(where: { $0.key == "seats" }) {
+      return Body(value, at: pointer, keys: ["seats"], errors).flatMap { seats(of: $0, event, errors) }
+    }
+    return Body(value, at: pointer, keys: ["section", "quantity", "adjacent"], errors).flatMap { best(of: $0, event) }
+  }
+
+  private static func best(of body: Body, _ event: KnownEvent) -> Selection? {
+    let adjacent = body.bool("adjacent", default: true)
+    let quantity = body.integer("quantity", in: 1...100)
+    guard let id = body.string("section", length: 1...63) else { return nil }
+    guard let section = event.plan.section(withID: id) else {
+      body.fail("section", "is no section of this event")
+      return nil
+    }
+    return quantity.map { .best(section: section, quantity: $0, adjacent: adjacent) }
+  }
+
+  private static func seats(of body: Body, _ event: KnownEvent, _ errors: Body.Errors) -> Selection? {
+    var seats: [SeatIndex] = []
+    var seen: Set<SeatIndex> = []
+    for (value, pointer) in body.array("seats", count: 1...100) {
+      guard let name = body.string(value, at: pointer, length: 1...128) else { continue }
+      guard let seat = event.plan.seat(named: name) else {
+        errors.add(pointer, "is no seat of this event")
+        continue
+      }
+      if !seen.insert(seat).inserted { errors.add(pointer, "is named twice") }
+      seats.append(seat)
+    }
+    return seats.isEmpty ? nil : .seats(seats.sorted())
+  }
+}

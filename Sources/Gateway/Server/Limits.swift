@@ -1,0 +1,22 @@
+import NIOCore
+
+/// What a client may ask of the gateway's patience and memory.
+enum Limits {
+  /// A hall with 200,000 seats in rows of 500 takes 30 KB.
+  static let bodyBytes = 1 << 20
+  static let uriBytes = 8 << 10
+  /// All header fields together.
+  static let headerBytes = 16 << 10
+  static let headerFields = 100
+  /// From the first byte of a request to its last: a phone on a bad network needs a second or two.
+  static let timeToSend = TimeAmount.seconds(15)
+  /// Until a connection that asks nothing is closed.
+  static let idle = TimeAmount.seconds(75)
+  /// Open connections; more wait in the system's backlog.
+  static let connections = 20_000
+  /// How long an answer may be held by `Prefer: wait`.
+  static let waitSeconds = 30
+  /// Entries of a page.
+  static let page = 1...100
+  static let defaultPage = 20
+}

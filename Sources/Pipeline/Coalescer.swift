@@ -1,0 +1,100 @@
+import Synchronization
+
+/// Turns requests that come at the same moment into batches, without making any of them wait for company: a batch is what
+/// accumulated while the last one was under way.
+///
+/// There is no task of its own. Whoever finds nothing under way leads a batch: its own request and all that wait. When the batch is
+/// done, its leader hands the lead to one of those that came meanwhile.
+public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
+  private struct Waiter {
+    var request: Request
+    var continuation: CheckedContinuation<Turn, Never>
+  }
+
+  private enum Turn {
+    case answered(Answer)
+    /// Lead a batch: one's own request and those of the followers.
+    case lead(followers: [Waiter])
+    case refused
+  }
+
+  private struct State {
+    var waiting: [Waiter] = []
+    var underWay = 0
+  }
+
+  private let maximumBatch: Int
+  private let lanes: Int
+  private let maximumWaiting: Int
+  private let process: @Sendable ([Request]) async -> [Answer]
+  private let state = Mutex(State())
+
+  /// - Parameters:
+  ///   - maximumBatch: how many requests share a batch at most.
+  ///   - lanes: how many batches may be under way at once.
+  ///   - maximumWaiting: how many requests may wait; one more is refused at once.
+  ///   - process: gives each request's answer, in their order.
+  public init(
+    maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int, process: @escaping @Sendable ([Request]) async -> [Answer]
+  ) {
+    self.maximumBatch = maximumBatch
+    self.lanes = lanes
+    self.maximumWaiting = maximumWaiting
+    self.process = process
+  }
+
+  /// The request's answer; nil if too many are waiting.
+  public func submit(_ request: Request) async -> Answer? {
+    let turn = startAtOnce() ? .lead(followers: []) : await wait(with: request)
+    switch turn {
+    case .answered(let answer): return answer
+    case .refused: return nil
+    case .lead(let followers): return await lead(request, followers)
+    }
+  }
+
+  private func startAtOnce() -> Bool {
+    state.withLock { state in
+      guard state.underWay < lanes && state.waiting.isEmpty else { return false }
+      state.underWay += 1
+      return true
+    }
+  }
+
+  private func wait(with request: Request) async -> Turn {
+    await withCheckedContinuation { continuation in
+      let turn: Turn? = state.withLock { state in
+        if state.underWay < lanes && state.waiting.isEmpty {
+          // The last batch ended just now.
+          state.underWay += 1
+          return .lead(followers: [])
+        }
+        if state.waiting.count >= maximumWaiting { return .refused }
+        state.waiting.append(Waiter(request: request, continuation: continuation))
+        return nil
+      }
+      if let turn { continuation.resume(returning: turn) }
+    }
+  }
+
+  private func lead(_ request: Request, _ followers: [Waiter]) async -> Answer {
+    let answers = await process([request] + followers.map(\.request))
+    precondition(answers.count == followers.count + 1, "\(answers.count) answers to \(followers.count + 1) requests")
+    handOver()
+    for (follower, answer) in zip(followers, answers.dropFirst()) { follower.continuation.resume(returning: .answered(answer)) }
+    return answers[0]
+  }
+
+  private func handOver() {
+    let next: (leader: Waiter, followers: [Waiter])? = state.withLock { state in
+      if state.waiting.isEmpty {
+        state.underWay -= 1
+        return nil
+      }
+      let batch = Array(state.waiting.prefix(maximumBatch))
+      state.waiting.removeFirst(batch.count)
+      return (batch[0], Array(batch.dropFirst()))
+    }
+    if let next { next.leader.continuation.resume(returning: .lead(followers: next.followers)) }
+  }
+}

@@ -1,0 +1,59 @@
+/// The gateway's side of the queue.
+public protocol CommandPublisher: Sendable {
+  /// Queues commands of one partition, in this order, all or none.
+  func publish(_ commands: [QueuedCommand], to partition: Int) async -> PublishOutcome
+  /// Why the broker takes no messages now; nil if it does.
+  func obstacle() async -> String?
+}
+
+/// What became of commands that were to be queued.
+public enum PublishOutcome: Hashable, Sendable {
+  /// The broker holds them durably.
+  case queued
+  /// The broker has not taken them and never will: its queue is full, or it has raised an alarm.
+  case refused
+  /// They were not sent, or could not be routed: the broker is away or its topology is broken. They are not queued.
+  case unavailable
+  /// There is no answer; they may or may not be queued.
+  case unknown
+}
+
+/// The workers' side of the queue.
+public protocol CommandQueue: Sendable {
+  /// Subscribes to a partition. While several workers are subscribed to one, only one of them is given messages.
+  /// - Throws: ``QueueUnavailable`` while the broker is away. The caller tries again.
+  func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription
+}
+
+/// A worker's hold on one partition's queue.
+public protocol CommandSubscription: Sendable {
+  /// Up to `limit` messages in the queue's order; waits for the first for at most the time given, and gives none if there is none.
+  /// - Throws: ``QueueUnavailable`` once the subscription is gone: what was not acknowledged is delivered again, to whoever has
+  ///   the partition then.
+  func take(_ limit: Int, waitingAtMost: Duration) async throws(QueueUnavailable) -> [Delivery]
+  /// Everything taken up to this tag is done with.
+  func acknowledge(through tag: UInt64) async throws(QueueUnavailable)
+  /// Gives the partition up. What is not acknowledged goes, in its order, to whoever is subscribed next.
+  func close() async
+}
+
+/// The broker can't be reached, or has ended the subscription.
+public struct QueueUnavailable: Error, Sendable, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
+/// A message as the worker gets it.
+public struct Delivery: Sendable {
+  /// What ``CommandSubscription/acknowledge(through:)`` takes. Grows with each delivery.
+  public var tag: UInt64
+  /// The message may have been delivered to somebody before, who may have decided it.
+  public var redelivered: Bool
+  public var body: [UInt8]
+
+  public init(tag: UInt64, redelivered: Bool, body: [UInt8]) {
+    self.tag = tag
+    self.redelivered = redelivered
+    self.body = body
+  }
+}

@@ -1,0 +1,37 @@
+import Crypto
+public import Ticketing
+
+/// Names that follow from who asks for what: the same request sent again is the same command, whichever gateway takes it.
+public enum DerivedIdentity {
+  /// The event that a user creates under an idempotency key.
+  public static func event(createdBy user: CustomerID, key: String) -> EventID {
+    EventID(uuid(user, "POST /v1/events", key))
+  }
+
+  /// The reservation that a user asks for under an idempotency key. It begins with the first four bytes of the event's id, so that
+  /// keys in Redis can be grouped by event from a reservation's id alone.
+  public static func reservation(of event: EventID, by user: CustomerID, key: String) -> ReservationID {
+    let derived = uuid(user, "POST /v1/events/\(event)/reservations", key)
+    let ownBits = UInt128(1) << 96 - 1
+    return ReservationID(event.rawValue & ~ownBits | derived & ownBits)
+  }
+
+  /// The command that a user gives about a reservation. Releases have no key: every one is the same.
+  public static func command(_ name: String, about reservation: ReservationID, by user: CustomerID, key: String = "") -> CommandID
+  {
+    CommandID(uuid(user, "\(name) \(reservation)", key))
+  }
+
+  /// A UUID of version 8 (RFC 9562, 5.8), from the first bytes of a SHA-256. The parts have no zero bytes in them, so they can't run
+  /// into each other.
+  private static func uuid(_ user: CustomerID, _ path: String, _ key: String) -> UInt128 {
+    var hash = SHA256()
+    withUnsafeBytes(of: user.rawValue.bigEndian) { hash.update(bufferPointer: $0) }
+    var path = "\(path)\u{0}\(key)"
+    path.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+    var value: UInt128 = 0
+    for byte in hash.finalize().prefix(16) { value = value << 8 | UInt128(byte) }
+    let versionAndVariant = UInt128(0xF000) << 64 | UInt128(0b11) << 62
+    return value & ~versionAndVariant | UInt128(0x8000) << 64 | UInt128(0b10) << 62
+  }
+}

@@ -1,0 +1,32 @@
+public import Ticketing
+
+/// The events in the database.
+public protocol EventStore: Sendable {
+  /// Creates the event. If there is one with this id already, gives that one and changes nothing.
+  func create(_ event: EventRecord) async throws(StoreUnavailable) -> EventRecord
+  func event(_ id: EventID) async throws(StoreUnavailable) -> EventRecord?
+  /// Published events that start after `after`, soonest first.
+  func publishedEvents(after: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
+  /// How many events are published.
+  func publishedCount() async throws(StoreUnavailable) -> Int
+  /// All of an organiser's events, drafts included, soonest first.
+  func events(of organiser: CustomerID, after: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
+}
+
+/// What the database knows of reservations, for when the view does not.
+public protocol ReservationStore: Sendable {
+  func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord?
+  /// A customer's reservations that were given tickets, newest first.
+  func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [ReservationRecord]
+  func availability(of event: EventID) async throws(StoreUnavailable) -> Availability?
+  /// The letters of a section's seats.
+  func seats(of event: Event, section: SectionIndex) async throws(StoreUnavailable) -> ViewedSeats?
+  /// Whether the database answers.
+  func isReady() async -> Bool
+}
+
+/// The database does not answer, or has more to do than it may have.
+public struct StoreUnavailable: Error, Sendable, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,157 @@
+public import Ticketing
+
+/// The view could not be read or written in time. It never decides anything, so nobody need stop for it.
+public struct ViewUnavailable: Error, Sendable, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
+/// What the gateway reads from Redis about reservations and what is left, and what it notes there.
+public protocol ReservationView: Sendable {
+  /// Hands out places in the partitions' lines, so many in each, and says how far the lines have come.
+  func takePlaces(_ counts: [Int: Int]) async throws(ViewUnavailable) -> [Int: Places]
+  /// Notes reservations as `queued` where nothing is known of them yet. One answer each: what was known, and then nothing was noted.
+  func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?]
+  /// Remembers that a command about a reservation was queued.
+  func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable)
+  func remembers(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) -> Bool
+  /// Takes notes back, of reservations that are not queued after all. What has been decided meanwhile stays.
+  func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable)
+  /// The reservation; nil where the view does not know it, which does not mean that it does not exist.
+  func reservation(_ id: ReservationID) async throws(ViewUnavailable) -> ReservationRecord?
+  /// A customer's reservations, newest first, from the one after `after`. Nil where the view does not have them all.
+  func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(ViewUnavailable) -> [ReservationRecord]?
+  /// How far a partition's line has come; nil where nothing has been decided yet.
+  func progress(of partition: Int) async throws(ViewUnavailable) -> Progress?
+  /// What is left of an event; nil where the view does not know.
+  func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability?
+  /// A section's seats, a letter (``SeatLetter``) each, and the event's version; nil where the view does not know.
+  func seats(of event: Event, section: SectionIndex, in partition: Int) async throws(ViewUnavailable) -> ViewedSeats?
+  /// Whether the view answers.
+  func isReady() async -> Bool
+}
+
+/// Places in a partition's line.
+public struct Places: Hashable, Sendable {
+  /// The first place's ordinal; the others follow.
+  public var first: Int64
+  public var progress: Progress?
+
+  public init(first: Int64, progress: Progress?) {
+    self.first = first
+    self.progress = progress
+  }
+}
+
+/// How far a partition has come, for clients that wait in its queue.
+public struct Progress: Hashable, Sendable {
+  /// The ordinal of the command decided last.
+  public var ordinal: Int64
+  /// Decisions per second while there was something to decide.
+  public var rate: Double
+
+  public init(ordinal: Int64, rate: Double) {
+    self.ordinal = ordinal
+    self.rate = rate
+  }
+
+  /// How many commands are ahead of the one with this ordinal.
+  public func ahead(of ordinal: Int64) -> Int64 { max(0, ordinal - self.ordinal - 1) }
+}
+
+/// The seats of a section at one version of the event.
+public struct ViewedSeats: Hashable, Sendable {
+  public var version: Int64
+  public var letters: [UInt8]
+
+  public init(version: Int64, letters: [UInt8]) {
+    self.version = version
+    self.letters = letters
+  }
+}
+
+/// The catalogue in Redis.
+public protocol CatalogueView: Sendable {
+  func event(_ id: EventID) async throws(ViewUnavailable) -> EventRecord?
+  /// Published events that start after `after`, soonest first; nil where the view's list is not complete.
+  func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventRecord]?
+  /// Adds events; those that are published to the list.
+  func list(_ events: [EventRecord]) async throws(ViewUnavailable)
+  /// How many events are listed; nil where the list is not known to be complete.
+  func listedCount() async throws(ViewUnavailable) -> Int?
+  /// Says that all published events are in the list.
+  func markListComplete() async throws(ViewUnavailable)
+}
+
+/// A place in a list that is sorted by a time and, within it, by an id: the last entry of the page before.
+public struct PageMark: Hashable, Sendable {
+  public var time: Timestamp
+  public var id: UInt128
+
+  public init(time: Timestamp, id: UInt128) {
+    self.time = time
+    self.id = id
+  }
+}
+
+/// The worker's side of the view.
+public protocol Projection: Sendable {
+  /// Brings the view of these events, all of one partition, from one version to a later one; tells waiting clients.
+  /// One answer each.
+  func project(_ changes: [ViewChange], partition: Int, progress: Progress?) async throws(ViewUnavailable) -> [ProjectionResult]
+  /// The versions that the view has of these events, 0 where it has none.
+  func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64]
+  /// The partitions whose events the view is known to have completely, since the Redis server that answers was last started or
+  /// emptied.
+  func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int>
+  /// Says that the view has all of this partition's events.
+  func markComplete(_ partition: Int) async throws(ViewUnavailable)
+}
+
+/// What one event's view needs to go from a version to a later one.
+public struct ViewChange: Sendable {
+  public var event: EventID
+  public var fromVersion: Int64
+  public var toVersion: Int64
+  public var reservations: [ReservationRecord]
+  /// Nil where the counts and seats come with a later change.
+  public var availability: Availability?
+  public var seats: SeatChange
+  /// Whether the customers' own lists must be written too; they usually are, by the gateway's note.
+  public var writesCustomersLists: Bool
+
+  public enum SeatChange: Sendable {
+    /// These seats changed.
+    case some([(section: SectionIndex, offset: Int, letter: UInt8)])
+    /// The letters of whole sections.
+    case all([(section: SectionIndex, letters: [UInt8])])
+  }
+
+  public init(
+    event: EventID, fromVersion: Int64, toVersion: Int64, reservations: [ReservationRecord], availability: Availability?,
+    seats: SeatChange, writesCustomersLists: Bool
+  ) {
+    self.event = event
+    self.fromVersion = fromVersion
+    self.toVersion = toVersion
+    self.reservations = reservations
+    self.availability = availability
+    self.seats = seats
+    self.writesCustomersLists = writesCustomersLists
+  }
+}
+
+/// What became of a ``ViewChange``.
+public enum ProjectionResult: Hashable, Sendable {
+  /// The view is at `toVersion`, or was beyond it before.
+  case done
+  /// The view is at another version than `fromVersion`, and nothing was written: what lies between must be projected first.
+  case gap(viewVersion: Int64)
+}
+
+/// What is told to gateways as it happens, so that nobody need ask again and again.
+public protocol ChangeFeed: Sendable {
+  /// Runs until cancelled.
+  /// - Parameter onChange: gets the ids of reservations and events that changed, or nil where some may have been missed.
+  func run(onChange: @escaping @Sendable ([UInt128]?) -> Void) async
+}

@@ -1,0 +1,107 @@
+import BlockingThread
+public import Logging
+
+/// A client with one connection, on a thread of its own where its calls may block. Calls are served one after the other, and each
+/// costs a switch of threads: send batches (``send(_:)``).
+///
+/// It connects when it is first called. After any error or timeout it drops the connection, and the next call makes another. When
+/// that fails, further calls fail at once with `unavailable`, for 25 ms after the first failure and up to 1 s after many. So a
+/// call takes at most the connect timeout, the command timeout for setting up, and the command timeout for each write of its
+/// commands, plus its wait for the calls before it.
+///
+/// A call is not repeated after an error, because its commands may have been executed: that is for the caller to judge.
+public actor RedisClient {
+  private let configuration: RedisConfiguration
+  private let logger: Logger?
+  private let thread: BlockingThread
+  private var connection: Connection?
+  private var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
+  private var lastFailure: (error: RedisError, retryAt: ContinuousClock.Instant)?
+  private var isClosed = false
+
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+  /// Does not connect yet.
+  public init(_ configuration: RedisConfiguration, logger: Logger? = nil) {
+    self.configuration = configuration
+    self.logger = logger
+    thread = BlockingThread(name: configuration.clientName ?? "redis")
+  }
+
+  isolated deinit { thread.finish() }
+
+  /// Sends the commands of a pipeline and gives their replies in order, as many as there are commands. A command that the server
+  /// refuses has an `.error` in its place and does not disturb its neighbours.
+  ///
+  /// - Throws: when there is no complete answer. Unless the code says that nothing was sent, some of the commands may have been
+  ///   executed.
+  public func send(_ pipeline: RedisPipeline) async throws(RedisError) -> [RedisReply] {
+    if pipeline.isEmpty { return [] }
+    let connection = try usableConnection()
+    do {
+      return try connection.exchange(pipeline)
+    } catch {
+      self.connection = nil
+      logger?.warning("lost the connection to Redis", metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
+      throw error
+    }
+  }
+
+  /// Sends one command and gives its reply. `name` is its first word; a subcommand is an argument.
+  ///
+  /// - Throws: also when the server answers with an error: then the code is `server`.
+  public func command(_ name: String, _ arguments: RedisArgument...) async throws(RedisError) -> RedisReply {
+    try await command(name, arguments: arguments)
+  }
+
+  /// The same for arguments that are computed.
+  public func command(_ name: String, arguments: [RedisArgument]) async throws(RedisError) -> RedisReply {
+    var pipeline = RedisPipeline()
+    pipeline.append(name, arguments: arguments)
+    return try accept(try await send(pipeline)[0], to: name)
+  }
+
+  /// Closes the connection. Calls that wait are still served; later ones fail with `unavailable`.
+  public func close() async {
+    isClosed = true
+    connection = nil
+  }
+
+  /// A reply that is no error.
+  func accept(_ reply: RedisReply, to command: String) throws(RedisError) -> RedisReply {
+    guard let text = reply.error else { return reply }
+    throw RedisError.server(text, to: command, at: configuration.address)
+  }
+
+  private func usableConnection() throws(RedisError) -> Connection {
+    if isClosed {
+      throw RedisError(.unavailable, "the client of Redis at \(configuration.address) is closed", isRetryable: false)
+    }
+    // A server that restarted meanwhile shows here, before anything is sent, and costs the caller no error.
+    if let connection, connection.isQuiet { return connection }
+    connection = nil
+    if let lastFailure, .now < lastFailure.retryAt {
+      throw RedisError(
+        .unavailable, "not connecting again so soon: \(lastFailure.error)", isRetryable: lastFailure.error.isRetryable)
+    }
+    return try connect()
+  }
+
+  private func connect() throws(RedisError) -> Connection {
+    do {
+      let connection = try Connection(configuration)
+      logger?.info("connected to Redis", metadata: ["redis": "\(configuration.address)"])
+      backoff.reset()
+      lastFailure = nil
+      self.connection = connection
+      return connection
+    } catch {
+      // The first failure is news; the many that follow while the server is away are not.
+      logger?.log(
+        level: lastFailure == nil ? .warning : .debug, "cannot connect to Redis",
+        metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
+      lastFailure = (error, .now + backoff.pause(random: .random(in: 0..<1)))
+      throw error
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/// Commands that are sent together, encoded as they are appended: one buffer, binary-safe.
+///
+/// It is not a transaction: other clients' commands may come between, and a command that fails does not stop the next. Each
+/// command must have exactly one reply, and leave the connection as it is: no `SUBSCRIBE`, `MONITOR`, `CLIENT REPLY`, `SELECT`.
+public struct RedisPipeline: Sendable {
+  /// The most commands in one write. The server keeps the replies in memory until they are read, after the write; Redis advises
+  /// 10,000 (https://redis.io/docs/latest/develop/using-commands/pipelining/). A longer pipeline is split into several writes.
+  public static let commandsPerWrite = 10_000
+  /// A write that has 4 MiB takes no further command either, so that ``RedisConfiguration/commandTimeout`` suffices for it.
+  public static let bytesPerWrite = 4 << 20
+
+  /// One write: its commands, and where its bytes end.
+  struct Write: Sendable {
+    var commands = 0
+    var end = 0
+  }
+
+  private(set) var bytes: [UInt8] = []
+  private var fullWrites: [Write] = []
+  private var lastWrite = Write()
+
+  public init() {}
+
+  /// How many commands were appended, which is how many replies come back.
+  public var count: Int { fullWrites.reduce(lastWrite.commands) { $0 + $1.commands } }
+  public var isEmpty: Bool { lastWrite.commands == 0 }
+
+  /// The writes in order; each begins where the one before ends.
+  var writes: [Write] { fullWrites + [lastWrite] }
+
+  /// Appends a command. `name` is its first word; a subcommand is an argument: `append("CLIENT", "GETNAME")`.
+  public mutating func append(_ name: String, _ arguments: RedisArgument...) {
+    append(name, arguments: arguments)
+  }
+
+  /// Appends a command whose arguments are computed.
+  public mutating func append(_ name: String, arguments: [RedisArgument]) {
+    begin(name, argumentCount: arguments.count)
+    for argument in arguments { append(argument) }
+    end()
+  }
+
+  /// Appends a script as `EVAL`: `EVALSHA` could be answered by `NOSCRIPT` after its neighbours were executed.
+  public mutating func append(_ script: RedisScript, keys: [RedisArgument] = [], arguments: [RedisArgument] = []) {
+    append("EVAL", subject: script.source, keys: keys, arguments: arguments)
+  }
+
+  /// Appends a call of a function of a loaded library, as `FCALL`. If it is missing, ``RedisReply/isMissingFunction`` says so.
+  public mutating func append(function: String, keys: [RedisArgument] = [], arguments: [RedisArgument] = []) {
+    append("FCALL", subject: function, keys: keys, arguments: arguments)
+  }
+
+  /// Appends a command of the form `name subject numkeys key… argument…`.
+  mutating func append(_ name: String, subject: String, keys: [RedisArgument], arguments: [RedisArgument]) {
+    begin(name, argumentCount: 2 + keys.count + arguments.count)
+    append(text: subject)
+    append(text: String(keys.count))
+    for key in keys { append(key) }
+    for argument in arguments { append(argument) }
+    end()
+  }
+
+  private mutating func begin(_ name: String, argumentCount: Int) {
+    let start = fullWrites.last?.end ?? 0
+    if lastWrite.commands == Self.commandsPerWrite || lastWrite.end - start >= Self.bytesPerWrite {
+      fullWrites.append(lastWrite)
+      lastWrite.commands = 0
+    }
+    append(marker: "*", 1 + argumentCount)
+    append(text: name)
+  }
+
+  private mutating func end() {
+    lastWrite.commands += 1
+    lastWrite.end = bytes.count
+  }
+
+  private mutating func append(_ argument: RedisArgument) {
+    switch argument {
+    case .string(let string): append(text: string)
+    case .bytes(let value):
+      append(marker: "$", value.count)
+      bytes += value
+      appendLineEnd()
+    case .integer(let integer): append(text: String(integer))
+    case .double(let double): append(text: String(double))
+    }
+  }
+
+  private mutating func append(text: String) {
+    append(marker: "$", text.utf8.count)
+    bytes += text.utf8
+    appendLineEnd()
+  }
+
+  private mutating func append(marker: Unicode.Scalar, _ number: Int) {
+    bytes.append(UInt8(ascii: marker))
+    bytes += String(number).utf8
+    appendLineEnd()
+  }
+
+  private mutating func appendLineEnd() {
+    bytes.append(UInt8(ascii: "\r"))
+    bytes.append(UInt8(ascii: "\n"))
+  }
+}

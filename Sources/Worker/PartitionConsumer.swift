@@ -1,0 +1,182 @@
+import Logging
+import Pipeline
+import Synchronization
+import Ticketing
+
+/// Consumes one partition's queue for as long as this worker has it.
+final class PartitionConsumer: Sendable {
+  /// How many messages are taken at once, each with up to ``CommandMessage/maximumCommands`` commands.
+  static let maximumMessages = 32
+  /// How many commands are settled in one transaction, give or take a message: enough to make its cost per command small, few enough
+  /// that it takes milliseconds.
+  static let maximumBatch = 512
+  /// The longest wait for a message. It bounds how late a hold expires and how long giving the partition up takes.
+  static let patience = Duration.milliseconds(100)
+
+  let partition: Int
+  private let queue: any CommandQueue
+  private let journal: any Journal
+  private let keeper: ViewKeeper
+  private let partitioning: Partitioning
+  private let now: @Sendable () -> Timestamp
+  private let logger: Logger
+  private let isGivenUp = Atomic(false)
+  private let isOver = Atomic(false)
+
+  init(
+    partition: Int, queue: any CommandQueue, journal: any Journal, keeper: ViewKeeper, partitioning: Partitioning,
+    now: @escaping @Sendable () -> Timestamp, logger: Logger
+  ) {
+    self.partition = partition
+    self.queue = queue
+    self.journal = journal
+    self.keeper = keeper
+    self.partitioning = partitioning
+    self.now = now
+    var logger = logger
+    logger[metadataKey: "partition"] = "\(partition)"
+    self.logger = logger
+  }
+
+  /// Lets ``run()`` end after the batch that is under way.
+  func giveUp() { isGivenUp.store(true, ordering: .relaxed) }
+
+  /// Whether ``run()`` has ended, with nothing taken that was not acknowledged.
+  var hasEnded: Bool { isOver.load(ordering: .acquiring) }
+
+  private var mustStop: Bool { isGivenUp.load(ordering: .relaxed) || Task.isCancelled }
+
+  /// Subscribes and settles until the partition is given up. While the broker is away it tries again.
+  func run() async {
+    await keeper.adopt(partition)
+    while !mustStop {
+      do {
+        let subscription = try await queue.subscribe(to: partition)
+        do {
+          try await settleAll(of: subscription)
+        } catch {
+          logger.warning("the subscription ended", metadata: ["reason": "\(error)"])
+        }
+        await subscription.close()
+      } catch {
+        logger.warning("the queue is away", metadata: ["reason": "\(error)"])
+        try? await Task.sleep(for: Self.patience)
+      }
+    }
+    await keeper.abandon(partition)
+    isOver.store(true, ordering: .releasing)
+  }
+
+  /// A partition's life: take, settle, project, acknowledge. A crash anywhere in it is mended by the messages coming back: those that
+  /// are in the journal are not decided again.
+  private func settleAll(of subscription: any CommandSubscription) async throws {
+    var settler = Settler(journal: journal, now: now, logger: logger)
+    var rate = DecisionRate()
+    settler.takeOver(try await ownStreams())
+    while !mustStop {
+      let deliveries = try await subscription.take(Self.maximumMessages, waitingAtMost: waiting(for: settler.cache.nextExpiry))
+      for batch in split(deliveries) {
+        let began = ContinuousClock.now
+        let settlement = try await settler.settle(batch.commands, mayBeDecided: batch.redelivered)
+        rate.note(settlement.decisions, in: .now - began)
+        try await setAside(batch.unreadable + settlement.undecidable.map(letter))
+        await keeper.project(settlement.changes, partition: partition, progress: batch.lastOrdinal.map(rate.progress))
+        if let tag = batch.lastTag { try await subscription.acknowledge(through: tag) }
+      }
+    }
+  }
+
+  /// Some messages in a row that are settled together; none where only holds may have to expire.
+  private struct Batch {
+    var commands: [QueuedCommand] = []
+    var unreadable: [DeadLetter] = []
+    var redelivered = false
+    var lastTag: UInt64?
+    var lastOrdinal: Int64? { commands.last { $0.ordinal != 0 }?.ordinal }
+  }
+
+  private func split(_ deliveries: [Delivery]) -> [Batch] {
+    var batches = [Batch()]
+    for delivery in deliveries {
+      let (commands, unreadable) = decode(delivery)
+      if !batches[batches.count - 1].commands.isEmpty,
+        batches[batches.count - 1].commands.count + commands.count > Self.maximumBatch
+      {
+        batches.append(Batch())
+      }
+      batches[batches.count - 1].commands += commands
+      batches[batches.count - 1].unreadable += unreadable
+      if delivery.redelivered { batches[batches.count - 1].redelivered = true }
+      batches[batches.count - 1].lastTag = delivery.tag
+    }
+    return batches
+  }
+
+  private func decode(_ delivery: Delivery) -> (commands: [QueuedCommand], unreadable: [DeadLetter]) {
+    var commands: [QueuedCommand] = []
+    var unreadable: [DeadLetter] = []
+    do throws(CodingFailure) {
+      for entry in try CommandMessage.decode(delivery.body) {
+        switch entry {
+        case .command(let queued): commands.append(queued)
+        case .unreadable(let failure, let bytes): unreadable.append(letter(failure.description, bytes))
+        }
+      }
+    } catch {
+      unreadable.append(letter(error.description, delivery.body))
+    }
+    return (commands, unreadable)
+  }
+
+  private func letter(_ reason: String, _ bytes: [UInt8]) -> DeadLetter {
+    DeadLetter(partition: partition, command: nil, event: nil, reason: reason, attempts: 1, payload: bytes)
+  }
+
+  private func letter(_ undecidable: (command: QueuedCommand, reason: String)) -> DeadLetter {
+    var letter = letter(undecidable.reason, CommandMessage.encode([undecidable.command]))
+    letter.command = undecidable.command.command.id
+    letter.event = undecidable.command.command.event
+    return letter
+  }
+
+  private func setAside(_ letters: [DeadLetter]) async throws {
+    if letters.isEmpty { return }
+    for letter in letters { logger.error("a command was set aside", metadata: ["reason": "\(letter.reason)"]) }
+    try await untilJournalAnswers { () async throws(JournalFailure) in try await journal.setAside(letters) }
+  }
+
+  private func ownStreams() async throws -> [EventStream] {
+    try await untilJournalAnswers { () async throws(JournalFailure) in try await journal.streams() }
+      .filter { partitioning.partition(of: $0.event) == partition }
+  }
+
+  private func untilJournalAnswers<Answer>(_ ask: () async throws(JournalFailure) -> Answer) async throws -> Answer {
+    while true {
+      do throws(JournalFailure) {
+        return try await ask()
+      } catch {
+        logger.warning("the journal is away", metadata: ["reason": "\(error)"])
+        if mustStop { throw CancellationError() }
+        try await Task.sleep(for: Self.patience)
+      }
+    }
+  }
+
+  private func waiting(for expiry: Timestamp?) -> Duration {
+    guard let expiry else { return Self.patience }
+    return min(Self.patience, .microseconds(max(0, expiry.microseconds - now().microseconds)))
+  }
+}
+
+/// How fast a partition is being decided, as a moving average over the batches.
+private struct DecisionRate {
+  private var perSecond = 0.0
+
+  mutating func note(_ decisions: Int, in duration: Duration) {
+    guard decisions > 0 else { return }
+    let latest = Double(decisions) / max(1e-6, duration / .seconds(1))
+    perSecond = perSecond == 0 ? latest : perSecond * 0.8 + latest * 0.2
+  }
+
+  func progress(at ordinal: Int64) -> Progress { Progress(ordinal: ordinal, rate: perSecond) }
+}

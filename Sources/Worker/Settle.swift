@@ -1,0 +1,158 @@
+import Logging
+import Pipeline
+import Ticketing
+
+/// What a batch of commands led to, committed.
+struct Settlement {
+  /// How the view gets to know it.
+  var changes: [ViewChange] = []
+  var decisions = 0
+  /// Commands that nothing can be decided about, and why.
+  var undecidable: [(command: QueuedCommand, reason: String)] = []
+}
+
+/// Decides commands against the events in memory and commits the decisions.
+struct Settler {
+  /// How many holds expire in one batch, so that the first wave of expiries of a sale doesn't keep its customers waiting.
+  static let maximumExpiries = 256
+
+  private let journal: any Journal
+  private let now: @Sendable () -> Timestamp
+  private let logger: Logger
+  private(set) var cache = EventCache()
+  private var recent = RecentCommands()
+  /// Whether commands of this partition may have been decided without this settler knowing.
+  private var mayBeBehind = true
+
+  init(journal: any Journal, now: @escaping @Sendable () -> Timestamp, logger: Logger) {
+    self.journal = journal
+    self.now = now
+    self.logger = logger
+  }
+
+  /// To be called when somebody else may have written: when the partition is taken over.
+  /// - Parameter streams: the partition's events that have a history.
+  mutating func takeOver(_ streams: [EventStream]) {
+    mayBeBehind = true
+    for stream in streams { cache.noteExpiry(of: stream.event, at: stream.nextExpiry) }
+  }
+
+  /// Decides the holds whose time is over and then the commands, in this order, and commits all of it in one transaction. A command
+  /// that was decided before is left out. Where the transaction fails, the events are forgotten, loaded and decided again.
+  /// - Parameter mayBeDecided: whether some of the commands may have been delivered before.
+  /// - Throws: ``CancellationError`` only.
+  mutating func settle(_ commands: [QueuedCommand], mayBeDecided: Bool) async throws -> Settlement {
+    if mayBeDecided { mayBeBehind = true }
+    var attempt = 0
+    while true {
+      let due = cache.eventsWithDueHolds(at: now())
+      do throws(JournalFailure) {
+        let fresh = mayBeBehind ? try await undecided(commands) : commands
+        try await load(Set(fresh.map(\.command.event)).union(due))
+        let (drafts, undecidable) = decideAll(fresh, due: due)
+        let batches = drafts.map { $0.finished(leadingTo: loaded($0.batch.event)) }
+        let updated = batches.isEmpty ? [] : try await journal.commit(batches)
+        mayBeBehind = false
+        return settlement(of: batches, updated: updated, commands: fresh, undecidable: undecidable)
+      } catch {
+        forget(Set(commands.map(\.command.event)).union(due))
+        attempt += 1
+        guard case .unavailable(let reason) = error else { continue }
+        logger.warning(
+          "the journal is away; the batch will be tried again", metadata: ["reason": "\(reason)", "attempt": "\(attempt)"])
+        try await Task.sleep(for: .milliseconds(min(50 << min(attempt, 5), 1000)))
+      }
+    }
+  }
+
+  private func undecided(_ commands: [QueuedCommand]) async throws(JournalFailure) -> [QueuedCommand] {
+    if commands.isEmpty { return [] }
+    let decided = try await journal.decided(commands.map(\.command.id))
+    return decided.isEmpty ? commands : commands.filter { !decided.contains($0.command.id) }
+  }
+
+  private mutating func load(_ events: Set<EventID>) async throws(JournalFailure) {
+    for event in events {
+      if cache[event] == nil, let loaded = try await journal.load(event) { cache.insert(loaded) }
+      cache.noteUse(of: event)
+    }
+  }
+
+  /// Makes the decisions, in memory.
+  private mutating func decideAll(
+    _ commands: [QueuedCommand], due: [EventID]
+  ) -> (drafts: [DraftBatch], undecidable: [(QueuedCommand, String)]) {
+    var drafts: [EventID: DraftBatch] = [:]
+    var undecidable: [(QueuedCommand, String)] = []
+    let time = now()
+    var expiriesLeft = Self.maximumExpiries
+    for event in due where cache[event] != nil {
+      for hold in loaded(event).state.dueExpiries(at: time, upTo: expiriesLeft) {
+        decideOne(Command(id: CommandID(0), event: event, action: .expire(hold), acceptedAt: time), at: time, into: &drafts)
+        expiriesLeft -= 1
+      }
+    }
+    for queued in commands {
+      if cache[queued.command.event] == nil {
+        undecidable.append((queued, "there is no event \(queued.command.event)"))
+      } else if recent.insert(queued.command.id) {
+        decideOne(queued.command, at: time, into: &drafts)
+      }
+    }
+    return (drafts.values.sorted { $0.batch.event < $1.batch.event }, undecidable)
+  }
+
+  private mutating func decideOne(_ command: Command, at time: Timestamp, into drafts: inout [EventID: DraftBatch]) {
+    cache.update(command.event) { loaded in
+      let existing = loaded.state.reservation(command.reservation)
+      let decision = decide(command, given: loaded.state, at: time)
+      drafts[command.event, default: DraftBatch(loaded)].add(decision, existing: existing)
+      loaded.state.apply(decision)
+    }
+  }
+
+  private func loaded(_ event: EventID) -> LoadedEvent {
+    guard let loaded = cache[event] else { preconditionFailure("event \(event) was decided for, and is not loaded") }
+    return loaded
+  }
+
+  private mutating func forget(_ events: Set<EventID>) {
+    mayBeBehind = true
+    recent.removeAll()
+    for event in events { cache.forget(event) }
+  }
+
+  private mutating func settlement(
+    of batches: [EventBatch], updated: [ReservationRecord], commands: [QueuedCommand], undecidable: [(QueuedCommand, String)]
+  ) -> Settlement {
+    var settlement = Settlement(undecidable: undecidable)
+    let updated = Dictionary(grouping: updated, by: \.event)
+    let withoutNote = commands.contains { $0.ordinal == 0 }
+    for batch in batches {
+      guard let head = batch.entries.last?.hash else { preconditionFailure("an empty batch for event \(batch.event)") }
+      cache.update(batch.event) { $0.head = head }
+      cache.noteExpiry(of: batch.event, at: batch.nextExpiry)
+      settlement.decisions += batch.entries.count
+      settlement.changes.append(
+        ViewChange(
+          event: batch.event, fromVersion: batch.fromVersion, toVersion: batch.toVersion,
+          reservations: batch.created + updated[batch.event, default: []],
+          availability: Availability(version: batch.toVersion, sections: batch.counts),
+          seats: .some(letters(of: batch)), writesCustomersLists: withoutNote))
+    }
+    return settlement
+  }
+
+  /// The seats that the batch took or freed, as the view shows them.
+  private func letters(of batch: EventBatch) -> [(section: SectionIndex, offset: Int, letter: UInt8)] {
+    let plan = loaded(batch.event).state.plan
+    let taken = Set(batch.takenSeats.map(\.seat))
+    let freed = batch.freedSeats.filter { !taken.contains($0) }
+    return (batch.takenSeats.map { ($0.seat, SeatLetter.held) } + freed.map { ($0, SeatLetter.available) }).map { seat, letter in
+      guard let section = plan.position(of: seat)?.section else {
+        preconditionFailure("event \(batch.event) has no seat \(seat)")
+      }
+      return (section, Int(seat - plan.seats(of: section).lowerBound), letter)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import Logging
+import Pipeline
+import Ticketing
+
+/// Keeps the view equal to the journal, and lets nobody wait for it.
+///
+/// Settled batches are projected as they come. Where that fails, or the view turns out to be at another version (it was away, emptied,
+/// or restored from an old copy), the keeper reads what is missing from the journal and catches up, while decisions go on.
+actor ViewKeeper {
+  /// How many decisions are read from the journal at a time while catching up.
+  private static let piece = 2000
+  /// How often the view is asked whether it still is the one that is known to be complete.
+  private static let checkInterval = Duration.milliseconds(500)
+
+  private let view: any Projection
+  private let journal: any Journal
+  private let partitioning: Partitioning
+  private let logger: Logger
+  /// The partitions that this worker consumes, and whether their events' versions have been compared since it does.
+  private var partitions: [Int: Bool] = [:]
+  private var behind: Set<EventID> = []
+  /// While the view is away nothing is sent there, so that only this actor's own checks wait for it.
+  private var isAway = false
+
+  init(view: any Projection, journal: any Journal, partitioning: Partitioning, logger: Logger) {
+    self.view = view
+    self.journal = journal
+    self.partitioning = partitioning
+    self.logger = logger
+  }
+
+  func adopt(_ partition: Int) { partitions[partition] = false }
+
+  func abandon(_ partition: Int) { partitions[partition] = nil }
+
+  /// Shows settled batches. Returns when they are shown or when it is clear that they will have to be caught up with.
+  func project(_ changes: [ViewChange], partition: Int, progress: Progress?) async {
+    if changes.isEmpty && progress == nil { return }
+    if isAway {
+      behind.formUnion(changes.map(\.event))
+      return
+    }
+    do throws(ViewUnavailable) {
+      let results = try await view.project(changes, partition: partition, progress: progress)
+      for (change, result) in zip(changes, results) {
+        if case .gap = result { behind.insert(change.event) }
+      }
+    } catch {
+      lose(error)
+      behind.formUnion(changes.map(\.event))
+    }
+  }
+
+  /// Checks and catches up until the task is cancelled.
+  func run() async {
+    while !Task.isCancelled {
+      do throws(ViewUnavailable) {
+        try await compare()
+        try await catchUp()
+        isAway = false
+      } catch {
+        lose(error)
+      }
+      // Cancellation ends the sleep early, and then the loop.
+      try? await Task.sleep(for: Self.checkInterval)
+    }
+  }
+
+  private func lose(_ error: ViewUnavailable) {
+    if !isAway { logger.warning("the view is away; decisions go on without it", metadata: ["reason": "\(error)"]) }
+    isAway = true
+  }
+
+  /// Compares versions for each partition whose view is not known to be complete, and brings it up to the present.
+  private func compare() async throws(ViewUnavailable) {
+    let complete = try await view.completePartitions(among: partitions.keys.sorted())
+    let suspect = partitions.filter { !$0.value || !complete.contains($0.key) }.map(\.key)
+    if suspect.isEmpty { return }
+    guard let streams = await journalStreams() else { return }
+    for partition in suspect.sorted() {
+      let own = streams.filter { partitioning.partition(of: $0.event) == partition }
+      for (stream, version) in zip(own, try await view.versions(of: own.map(\.event))) where version < stream.version {
+        guard try await catchUp(stream.event) else { return }
+      }
+      try await view.markComplete(partition)
+      if partitions[partition] != nil { partitions[partition] = true }
+    }
+  }
+
+  private func catchUp() async throws(ViewUnavailable) {
+    for event in behind {
+      if try await catchUp(event) { behind.remove(event) }
+    }
+  }
+
+  /// Projects what the view lacks of an event, piece by piece. False if the journal is away.
+  private func catchUp(_ event: EventID) async throws(ViewUnavailable) -> Bool {
+    let partition = partitioning.partition(of: event)
+    while true {
+      guard let version = try await view.versions(of: [event]).first else { return false }
+      let changes: JournalChanges
+      do throws(JournalFailure) {
+        changes = try await journal.changes(of: event, after: version, limit: Self.piece)
+      } catch {
+        logger.warning("the journal is away; the view waits", metadata: ["reason": "\(error)"])
+        return false
+      }
+      if changes.toVersion <= version { return true }
+      let change = ViewChange(
+        event: event, fromVersion: version, toVersion: changes.toVersion, reservations: changes.reservations,
+        availability: changes.present?.availability, seats: .all(changes.present?.seats ?? []), writesCustomersLists: true)
+      _ = try await view.project([change], partition: partition, progress: nil)
+      if changes.present != nil {
+        logger.info("the view has caught up", metadata: ["event": "\(event)", "version": "\(changes.toVersion)"])
+        return true
+      }
+    }
+  }
+
+  private func journalStreams() async -> [EventStream]? {
+    do throws(JournalFailure) {
+      return try await journal.streams()
+    } catch {
+      logger.warning("the journal is away; the view waits", metadata: ["reason": "\(error)"])
+      return nil
+    }
+  }
+}

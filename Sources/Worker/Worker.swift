@@ -1,0 +1,95 @@
+public import Logging
+public import Pipeline
+public import ServiceLifecycle
+public import Ticketing
+
+/// A worker process: consumes its share of the partitions, which follows from the workers that live.
+public struct Worker: Service {
+  /// How often the worker looks who else lives: what a hand-over to or from an orderly worker takes.
+  private static let lookInterval = Duration.milliseconds(100)
+  /// Every so many looks it says that it lives itself.
+  private static let looksPerBeat = 5
+
+  private let id: WorkerID
+  private let queue: any CommandQueue
+  private let journal: any Journal
+  private let membership: any Membership
+  private let keeper: ViewKeeper
+  private let partitioning: Partitioning
+  private let now: @Sendable () -> Timestamp
+  private let logger: Logger
+
+  public init(
+    id: WorkerID, queue: any CommandQueue, journal: any Journal, view: any Projection, membership: any Membership,
+    partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, logger: Logger
+  ) {
+    self.id = id
+    self.queue = queue
+    self.journal = journal
+    self.membership = membership
+    self.partitioning = partitioning
+    self.now = now
+    self.logger = logger
+    keeper = ViewKeeper(view: view, journal: journal, partitioning: partitioning, logger: logger)
+  }
+
+  /// Works until the process is asked to stop: then finishes the batches under way, gives the partitions back and says goodbye.
+  public func run() async throws {
+    await withTaskGroup { group in
+      group.addTask { await keeper.run() }
+      await consumeShare()
+      group.cancelAll()
+    }
+    do {
+      try await membership.leave(id)
+    } catch {
+      logger.warning("could not say goodbye; the others will miss this worker in a moment", metadata: ["reason": "\(error)"])
+    }
+    logger.info("worker stopped")
+  }
+
+  /// Starts and stops the consumers of partitions as workers come and go. Returns once the worker is to stop and they have ended.
+  private func consumeShare() async {
+    await withDiscardingTaskGroup { group in
+      var consumers: [Int: PartitionConsumer] = [:]
+      var share: [Int] = []
+      var looks = 0
+      while !Task.isShuttingDownGracefully && !Task.isCancelled {
+        if let members = await lookAround(beat: looks % Self.looksPerBeat == 0) {
+          let newShare = Assignment.share(of: id, among: members, partitions: partitioning.count)
+          if looks == 0 || newShare != share {
+            logger.info(
+              looks == 0 ? "worker ready" : "share changed",
+              metadata: ["workers": "\(members.count)", "partitions": "\(newShare)"])
+          }
+          share = newShare
+          looks += 1
+        }
+        consumers = consumers.filter { !$0.value.hasEnded }
+        for (partition, consumer) in consumers where !share.contains(partition) { consumer.giveUp() }
+        for partition in share where consumers[partition] == nil {
+          let consumer = consumer(of: partition)
+          consumers[partition] = consumer
+          group.addTask { await consumer.run() }
+        }
+        await cancelWhenGracefulShutdown { try? await Task.sleep(for: Self.lookInterval) }
+      }
+      for consumer in consumers.values { consumer.giveUp() }
+    }
+  }
+
+  private func consumer(of partition: Int) -> PartitionConsumer {
+    PartitionConsumer(
+      partition: partition, queue: queue, journal: journal, keeper: keeper, partitioning: partitioning, now: now, logger: logger)
+  }
+
+  /// The workers that live; nil while the database is away: then the shares stay as they are.
+  private func lookAround(beat: Bool) async -> [WorkerID]? {
+    do {
+      return beat ? try await membership.beat(id) : try await membership.members()
+    } catch {
+      logger.warning("the database is away; the shares stay as they are", metadata: ["reason": "\(error)"])
+      return nil
+    }
+  }
+}

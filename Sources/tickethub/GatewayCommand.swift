@@ -1,0 +1,61 @@
+import ArgumentParser
+import Backends
+import Gateway
+import Logging
+import Pipeline
+import Redis
+import ServiceLifecycle
+import UnixSignals
+
+/// `tickethub gateway`
+struct GatewayCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gateway", abstract: "Serve the HTTP API: take requests into the queue, answer polls from Redis.")
+
+  /// Connections to PostgreSQL for what the view can't answer: few, so that a gateway never becomes the database's burden.
+  private static let databaseConnections = 4
+
+  @Option(help: "Where to listen; TICKETHUB_HOST.") var host: String?
+  @Option(help: "The port; TICKETHUB_PORT.") var port: Int?
+
+  func run() async throws {
+    let settings = try await Settings()
+    let logger = try settings.logger("gateway")
+    let topology = try settings.topology()
+    let pool = try settings.pool("gateway", size: Self.databaseConnections)
+    let redis = RedisClient(try settings.redis("gateway"), logger: logger)
+    let link = try settings.link("gateway", topology)
+    let dependencies = GatewayDependencies(
+      publisher: RabbitCommandPublisher(link: link, topology: topology),
+      view: RedisView(redis),
+      catalogue: RedisCatalogue(redis),
+      changes: RedisChangeFeed(try settings.redis("gateway-changes"), partitioning: topology.partitioning, logger: logger),
+      events: PostgresEventStore(pool),
+      reservations: PostgresReservationStore(pool),
+      accounts: PostgresAccounts(pool, hasher: PasswordHasher(), now: wallClock),
+      authority: try settings.tokenAuthority(),
+      partitioning: topology.partitioning,
+      now: wallClock,
+      logger: logger)
+    await warnOfAnotherPartitioning(topology.partitioning, PostgresSettings(pool), logger)
+    let services = try makeGateway(dependencies, host: host ?? settings.host(), port: try port ?? settings.port())
+    try await ServiceGroup(
+      configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    ).run()
+    await link.close()
+  }
+
+  /// A gateway starts without the database, but not against it.
+  private func warnOfAnotherPartitioning(_ own: Partitioning, _ settings: PostgresSettings, _ logger: Logger) async {
+    do {
+      let agreed = try await settings.agree(on: own)
+      if agreed != own {
+        logger.critical(
+          "TICKETHUB_PARTITIONS differs from the database's: requests would wait in queues that nobody consumes",
+          metadata: ["own": "\(own.count)", "database": "\(agreed.count)"])
+      }
+    } catch {
+      logger.warning("the number of partitions can't be compared", metadata: ["reason": "\(error)"])
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import Backends
+import Foundation
+import Pipeline
+import PostgreSQL
+
+/// `tickethub migrate`
+struct MigrateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "migrate",
+    abstract: "Bring the database's tables up to date. Safe to repeat, and to run from several places at once.")
+
+  @Option(help: "The directory of the numbered .sql files; TICKETHUB_SQL_DIR.") var sql: String?
+
+  func run() async throws {
+    let settings = try await Settings()
+    let migrations = Migrations(try files(in: sql ?? settings.sqlDirectory()))
+    let pool = try settings.pool("migrate", size: 1)
+    do {
+      let applied = try await pool.withConnection { try await migrations.apply(on: $0) }
+      for name in applied { print("applied \(name)") }
+      if applied.isEmpty { print("nothing to do") }
+      _ = try await PostgresSettings(pool).agree(on: settings.partitioning())
+    } catch let error as PostgresError {
+      throw CommandFailure(error.message)
+    } catch let error as StoreUnavailable {
+      throw CommandFailure(error.description)
+    }
+  }
+
+  private func files(in directory: String) throws -> [Migrations.Migration] {
+    do {
+      let names = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".sql") }
+      return try names.map { name in
+        Migrations.Migration(name: name, script: try String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8))
+      }
+    } catch {
+      throw CommandFailure("the migrations in \(directory) can't be read: \(error.localizedDescription)")
+    }
+  }
+}

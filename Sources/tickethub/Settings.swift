@@ -1,0 +1,135 @@
+import Backends
+import Configuration
+import Glibc
+import Logging
+import Pipeline
+import PostgreSQL
+import Redis
+import SystemPackage
+import Ticketing
+
+/// The settings of all commands: environment variables before a `.env` file in the working directory.
+struct Settings {
+  private let reader: ConfigReader
+
+  init() async throws {
+    let file = try await EnvironmentVariablesProvider(environmentFilePath: ".env", allowMissing: true)
+    reader = ConfigReader(providers: [EnvironmentVariablesProvider(), file]).scoped(to: "tickethub")
+  }
+
+  // MARK: Servers
+
+  func databaseURL() throws -> String { try required("database.url", "postgres://user:password@host:5432/tickethub") }
+
+  func amqpURL() throws -> String { try required("amqp.url", "amqp://user:password@host:5672/%2f") }
+
+  func redisURL() throws -> String { try required("redis.url", "redis://:password@host:6379/0") }
+
+  func pool(_ name: String, size: Int, waitAtMost: Duration = .seconds(2), maximumWaiters: Int = 256) throws -> PostgresPool {
+    do {
+      return PostgresPool(
+        try PostgresConfiguration(url: databaseURL(), applicationName: "tickethub \(name)"), size: size, waitAtMost: waitAtMost,
+        maximumWaiters: maximumWaiters)
+    } catch let error as PostgresError {
+      throw CommandFailure("TICKETHUB_DATABASE_URL: \(error.message)")
+    }
+  }
+
+  func redis(_ name: String) throws -> RedisConfiguration {
+    do {
+      var configuration = try RedisConfiguration(url: redisURL())
+      configuration.clientName = "tickethub-\(name)"
+      configuration.connectTimeout = .milliseconds(500)
+      configuration.commandTimeout = .milliseconds(500)
+      return configuration
+    } catch let error as RedisError {
+      throw CommandFailure("TICKETHUB_REDIS_URL: \(error.message)")
+    }
+  }
+
+  func link(_ name: String, _ topology: Topology) throws -> BrokerLink {
+    do {
+      return try BrokerLink(url: amqpURL(), name: "tickethub \(name)", heartbeat: .seconds(4), topology: topology)
+    } catch let failure as CommandFailure {
+      throw failure
+    } catch {
+      throw CommandFailure("TICKETHUB_AMQP_URL: \(error)")
+    }
+  }
+
+  // MARK: The pipeline
+
+  func partitioning() throws -> Partitioning {
+    Partitioning(count: try integer("partitions", in: Partitioning.validCounts, default: Partitioning.defaultCount))
+  }
+
+  func topology() throws -> Topology {
+    Topology(
+      partitioning: try partitioning(),
+      queueLimit: try integer("queue.limit", in: 1...10_000_000, default: Topology.defaultQueueLimit))
+  }
+
+  func tokenAuthority() throws -> TokenAuthority {
+    let secret = try required("token.secret", "64 hexadecimal digits, such as `openssl rand -hex 32` gives", isSecret: true)
+    guard secret.utf8.count >= TokenAuthority.minimumSecretBytes else {
+      throw CommandFailure("TICKETHUB_TOKEN_SECRET must have at least \(TokenAuthority.minimumSecretBytes) characters")
+    }
+    return TokenAuthority(secret: Array(secret.utf8))
+  }
+
+  // MARK: The process
+
+  func host() -> String { reader.string(forKey: "host", default: "127.0.0.1") }
+
+  func port() throws -> Int { try integer("port", in: 0...65535, default: 8080) }
+
+  func sqlDirectory() -> String { reader.string(forKey: "sql.dir", default: "sql") }
+
+  func url() -> String? { reader.string(forKey: "url") }
+
+  func logger(_ label: String) throws -> Logger {
+    var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+    let text = reader.string(forKey: "log.level", default: "info")
+    guard let level = Logger.Level(rawValue: text) else {
+      throw CommandFailure(
+        "TICKETHUB_LOG_LEVEL is \(text); it may be \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    logger.logLevel = level
+    return logger
+  }
+
+  // MARK: Reading
+
+  private func required(_ key: ConfigKey, _ example: String, isSecret: Bool = false) throws -> String {
+    guard let value = reader.string(forKey: key, isSecret: isSecret), !value.isEmpty else {
+      throw CommandFailure("\(name(key)) is not set; it looks like this: \(example)")
+    }
+    return value
+  }
+
+  private func integer(_ key: ConfigKey, in range: ClosedRange<Int>, default fallback: Int) throws -> Int {
+    guard let text = reader.string(forKey: key), !text.isEmpty else { return fallback }
+    guard let value = Int(text), range.contains(value) else {
+      throw CommandFailure("\(name(key)) is \(text); it may be a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
+  private func name(_ key: ConfigKey) -> String {
+    "TICKETHUB_" + key.components.map { $0.uppercased() }.joined(separator: "_")
+  }
+}
+
+/// The wall clock, from which all of a process's times come.
+@Sendable func wallClock() -> Timestamp {
+  var time = timespec()
+  clock_gettime(CLOCK_REALTIME, &time)
+  return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+}
+
+/// This machine's name, for operators.
+func hostName() -> String {
+  var name = [CChar](repeating: 0, count: 256)
+  guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
+  return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}

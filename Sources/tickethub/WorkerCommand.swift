@@ -1,0 +1,59 @@
+import ArgumentParser
+import Backends
+import Logging
+import Pipeline
+import Redis
+import ServiceLifecycle
+import UnixSignals
+import Worker
+
+/// `tickethub worker`
+struct WorkerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker", abstract: "Decide requests: consume a share of the partitions, commit to PostgreSQL, show in Redis.")
+
+  /// Connections to PostgreSQL for batches: as many are committed at the same time.
+  private static let journalConnections = 4
+
+  func run() async throws {
+    let settings = try await Settings()
+    let logger = try settings.logger("worker")
+    let topology = try settings.topology()
+    let journalPool = try settings.pool("worker", size: Self.journalConnections, waitAtMost: .seconds(10))
+    // Of its own, so that a beat never waits for a batch.
+    let membershipPool = try settings.pool("worker membership", size: 1)
+    try await expectPartitioning(topology.partitioning, PostgresSettings(membershipPool), logger)
+    let link = try settings.link("worker", topology)
+    let worker = Worker(
+      id: .random(in: .min ... .max),
+      queue: RabbitCommandQueue(link: link, topology: topology),
+      journal: PostgresJournal(journalPool),
+      view: RedisProjection(RedisClient(try settings.redis("worker"), logger: logger)),
+      membership: PostgresMembership(membershipPool, host: hostName()),
+      partitioning: topology.partitioning,
+      now: wallClock,
+      logger: logger)
+    try await ServiceGroup(
+      configuration: .init(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    ).run()
+    await link.close()
+  }
+
+  /// Waits for the database and refuses to work with another number of partitions than it knows.
+  private func expectPartitioning(_ own: Partitioning, _ settings: PostgresSettings, _ logger: Logger) async throws {
+    while true {
+      do {
+        let agreed = try await settings.agree(on: own)
+        guard agreed == own else {
+          throw CommandFailure(
+            "TICKETHUB_PARTITIONS is \(own.count), and the database knows \(agreed.count); changing the number takes draining first"
+          )
+        }
+        return
+      } catch let error as StoreUnavailable {
+        logger.warning("waiting for the database", metadata: ["reason": "\(error)"])
+        try await Task.sleep(for: .seconds(1))
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import BlockingThread
+import Glibc
+import Synchronization
+import Testing
+
+/// An actor on its own thread that may block.
+private actor Blocker {
+  let thread = BlockingThread(name: "blocker")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+  isolated deinit { thread.finish() }
+
+  func block(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+  func threadID() -> UInt { pthread_self() }
+
+  func watch(_ fileDescriptor: CInt, every interval: Duration, signal: AsyncStream<CInt>.Continuation) {
+    thread.watch(fileDescriptor, every: interval) {
+      var byte: UInt8 = 0
+      let count = read(fileDescriptor, &byte, 1)
+      signal.yield(count == 1 ? CInt(byte) : -1)
+    }
+  }
+
+  func unwatch() { thread.unwatch() }
+}
+
+@Suite struct BlockingThreadTests {
+  @Test func `calls that block on sixteen threads run at the same time`() async {
+    let blockers = (0..<16).map { _ in Blocker() }
+    let start = ContinuousClock.now
+    await withTaskGroup { group in
+      for blocker in blockers { group.addTask { await blocker.block(milliseconds: 200) } }
+    }
+    // One after the other would take 3.2 s.
+    #expect(ContinuousClock.now - start < .seconds(1.6))
+  }
+
+  @Test func `an actor stays on one thread of its own`() async {
+    let first = Blocker()
+    let second = Blocker()
+    let ids = await (first.threadID(), first.threadID(), second.threadID())
+    #expect(ids.0 == ids.1)
+    #expect(ids.0 != ids.2)
+  }
+
+  @Test func `a watched descriptor wakes the thread, and jobs still run`() async throws {
+    var ends: [CInt] = [0, 0]
+    #expect(pipe(&ends) == 0)
+    _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+    defer { for end in ends { close(end) } }
+    let blocker = Blocker()
+    let (stream, signal) = AsyncStream.makeStream(of: CInt.self)
+    await blocker.watch(ends[0], every: .seconds(60), signal: signal)
+    var byte: UInt8 = 42
+    #expect(write(ends[1], &byte, 1) == 1)
+    var heard = stream.makeAsyncIterator()
+    #expect(await heard.next() == 42)
+    #expect(await blocker.threadID() > 0)
+    await blocker.unwatch()
+  }
+
+  @Test func `the handler is called each interval although nothing is readable`() async throws {
+    var ends: [CInt] = [0, 0]
+    #expect(pipe(&ends) == 0)
+    _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+    defer { for end in ends { close(end) } }
+    let blocker = Blocker()
+    let (stream, signal) = AsyncStream.makeStream(of: CInt.self)
+    await blocker.watch(ends[0], every: .milliseconds(5), signal: signal)
+    var heard = stream.makeAsyncIterator()
+    for _ in 0..<3 { #expect(await heard.next() == -1) }
+    await blocker.unwatch()
+  }
+}

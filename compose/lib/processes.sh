@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Background processes and files of a state directory: what compose/server and compose/local share.
+
+# alive PID: whether it runs; a zombie does not.
+alive() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  [[ ${stat##*) } != [ZX]* ]]
+}
+
+# started_at PID: the time, in ticks since the boot, at which it began: with its pid, what tells it from any other process.
+started_at() {
+  local stat fields
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  read -ra fields <<<"${stat##*) }"
+  echo "${fields[19]}"
+}
+
+# signal NAME PID…: a process that has just gone is no error.
+signal() {
+  local name=$1
+  shift
+  if (($#)); then
+    kill -s "$name" -- "$@" 2>/dev/null || true
+  fi
+}
+
+# gone SECONDS PID…: waits for their end, at most so long.
+gone() {
+  local deadline=$((SECONDS + $1)) pid
+  shift
+  for pid in "$@"; do
+    while alive "$pid"; do
+      ((SECONDS < deadline)) || return 1
+      sleep 0.05
+    done
+  done
+}
+
+# launch DIRECTORY PIDFILE LOG COMMAND…: in the background, in a session of its own, holding nothing of the caller's open (least of all a
+# lock, or a pipe that somebody reads to its end), with no signal ignored or blocked. Sets `launched`. The process writes its pid
+# and its start itself, to PIDFILE and PIDFILE.started, before it becomes the command: however the caller ends, they are known.
+launch() {
+  local directory=$1 pid_file=$2 log=$3
+  shift 3
+  rm -f "$pid_file"
+  (
+    cd "$directory" || exit
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    exec setsid env --default-signal bash -c '
+      for fd in /proc/$$/fd/*; do
+        if ((${fd##*/} > 2)); then eval "exec ${fd##*/}>&-"; fi
+      done
+      read -r stat </proc/$$/stat && read -ra fields <<<"${stat##*) }" && echo "${fields[19]}" >"$0.started" &&
+        echo "$$" >"$0.new" && mv "$0.new" "$0" && exec "$@"' "$pid_file" "$@"
+  ) </dev/null >>"$log" 2>&1 &
+  # shellcheck disable=SC2034 # for the caller
+  launched=$!
+  disown "$launched" # bash would announce its end
+}
+
+answers() { # whether something listens on that port of loopback
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# keep FILE MODE: replaces a file by standard input, in one step, so that nobody ever reads half of it.
+keep() {
+  local new=$1.new
+  (umask 077 && cat >"$new")
+  chmod "$2" "$new"
+  mv "$new" "$1"
+}
+
+# take_lock FILE SECONDS: until this script ends.
+take_lock() {
+  exec {lock}>"$1"
+  flock -w "$2" "$lock"
+}

@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# `compose/local test`: everything that CI runs, in an order in which the quick checks speak first.
+
+run_tests() {
+  cd "$checkout"
+  state=$(realpath -m -- "${TICKETHUB_TEST_STATE_DIR:-$checkout/.local-test}")
+  export TICKETHUB_TEST_STATE_DIR=$state TICKETHUB_TEST_PORT_BASE=${TICKETHUB_TEST_PORT_BASE:-28080}
+  leaving=''
+  lock
+  steps=()
+  trap summarize EXIT
+
+  step "packages" install_packages
+  step "swift format" check_format
+  step "shellcheck" check_scripts
+  all_passed || exit 1
+  step "build, and imports" build_tests
+  all_passed || exit 1
+  step "tests" run_swift_test
+  all_passed || exit 1
+}
+
+# step NAME FUNCTION: runs it, and remembers how it went.
+step() {
+  local started=$SECONDS outcome=passed
+  say "$1 …"
+  # `set -e` does not act in a function whose status is asked for, so each of them consists of one command, or says where it fails.
+  "$2" || outcome=FAILED
+  steps+=("$outcome|$1|$((SECONDS - started))")
+}
+
+all_passed() {
+  [[ "${steps[*]}" != *FAILED* ]]
+}
+
+check_format() {
+  begin swift format lint --strict --recursive --parallel Sources Tests Package.swift >&2
+  finish
+}
+
+check_scripts() {
+  local file first scripts=()
+  while read -r file; do
+    { read -r first <"$file"; } 2>/dev/null || continue
+    if [[ $first == '#!'*sh ]]; then # what these source is checked with them
+      scripts+=("$file")
+    fi
+  done < <(find .ci compose runbooks sql Tests -type f)
+  begin shellcheck --external-sources --check-sourced "${scripts[@]}" >&2
+  finish
+}
+
+build_tests() {
+  attended building "$state/build.log" swift build --build-tests --explicit-target-dependency-import-check error
+}
+
+run_swift_test() {
+  # Into a file that is shown while it grows: the end of it is wanted again below the summary.
+  local shown status=0
+  : >"$state/test.log"
+  begin swift test --skip-build >"$state/test.log" 2>&1
+  tail -n +1 -f --pid="${children[0]}" "$state/test.log" &
+  shown=$!
+  finish || status=$?
+  wait "$shown"
+  return "$status"
+}
+
+# The servers of test processes that could not remove them. A port whose lock is held belongs to a test that still runs.
+remove_servers() {
+  local directory name
+  for directory in "$state"/{postgres,rabbitmq,redis}-*/; do
+    directory=${directory%/}
+    name=${directory##*/}
+    if [[ -d $directory ]] && flock -n "/tmp/tickethub-test-port-${name#*-}.lock" true; then
+      "$server" remove "${name%%-*}" --state "$directory" >&2 || true
+    fi
+  done
+}
+
+summarize() {
+  local status=$? outcome name seconds
+  trap - EXIT
+  remove_servers
+  if ((${#steps[@]})); then
+    echo
+    while IFS='|' read -r outcome name seconds; do
+      printf '%-8s %-22s %4d s\n' "$outcome" "$name" "$seconds"
+    done < <(printf '%s\n' "${steps[@]}")
+  fi
+  grep -E '^. Test run with ' "$state/test.log" 2>/dev/null | tail -n 1
+  exit "$status"
+}
