@@ -87,6 +87,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    tests("TestSupportTests", ["TestSupport"]),
     tests("BlockingThreadTests", ["BlockingThread"]),
     tests("RabbitMQTests", ["RabbitMQ", "TestSupport"]),
     tests("PostgreSQLTests", ["PostgreSQL", "TestSupport"]),

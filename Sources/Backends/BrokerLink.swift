@@ -7,6 +7,8 @@ public actor BrokerLink {
   private let topology: Topology
   private var current: RabbitMQConnection?
   private var isConnecting = false
+  /// Those that wait for the attempt under way.
+  private var waiting: [CheckedContinuation<Void, Never>] = []
   private var backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
   private var nextAttempt = ContinuousClock.now
 
@@ -22,14 +24,21 @@ public actor BrokerLink {
   }
 
   /// The connection, with the topology declared; made if there is none.
-  /// - Throws: at once while somebody else is connecting or the last attempt failed a moment ago, so that nobody waits in line.
-  func connection() async throws(RabbitMQError) -> RabbitMQConnection {
+  /// - Parameter isPatient: whether to wait for an attempt that is under way, which may take seconds, instead of failing at once.
+  /// - Throws: also where the last attempt failed a moment ago.
+  func connection(isPatient: Bool = false) async throws(RabbitMQError) -> RabbitMQConnection {
+    if let current, current.isOpen { return current }
+    if isConnecting, isPatient { await withCheckedContinuation { waiting.append($0) } }
     if let current, current.isOpen { return current }
     guard !isConnecting, nextAttempt <= .now else {
       throw RabbitMQError(code: .connectFailed, message: "RabbitMQ is away; connecting is tried again in a moment.")
     }
     isConnecting = true
-    defer { isConnecting = false }
+    defer {
+      isConnecting = false
+      for continuation in waiting { continuation.resume() }
+      waiting = []
+    }
     do throws(RabbitMQError) {
       let connection = try await RabbitMQConnection.connect(configuration)
       try await topology.declare(on: connection)

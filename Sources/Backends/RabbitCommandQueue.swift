@@ -16,7 +16,7 @@ public struct RabbitCommandQueue: CommandQueue {
 
   public func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription {
     do throws(RabbitMQError) {
-      let connection = try await link.connection()
+      let connection = try await link.connection(isPatient: true)
       do throws(RabbitMQError) {
         return RabbitSubscription(consumer: try await connection.consume(topology.queue(partition), prefetch: Self.prefetch))
       } catch  where error.code == .notFound {

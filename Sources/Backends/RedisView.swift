@@ -125,7 +125,7 @@ public struct RedisView: ReservationView {
     return records
   }
 
-  public func progress(of partition: Int) async throws(ViewUnavailable) -> Progress? {
+  public func progress(of partition: Int) async throws(ViewUnavailable) -> Progress {
     progress(in: try await get(RedisKeys.progress(partition))[0])
   }
 
@@ -154,9 +154,9 @@ public struct RedisView: ReservationView {
     }
   }
 
-  private func progress(in reply: RedisReply) -> Progress? {
+  private func progress(in reply: RedisReply) -> Progress {
     let parts = (reply.string ?? "").split(separator: " ")
-    guard parts.count == 2, let ordinal = Int64(parts[0]), let rate = Double(parts[1]) else { return nil }
+    guard parts.count == 2, let ordinal = Int64(parts[0]), let rate = Double(parts[1]) else { return .none }
     return Progress(ordinal: ordinal, rate: rate)
   }
 }

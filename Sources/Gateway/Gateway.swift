@@ -84,5 +84,19 @@ public func makeGateway(_ dependencies: GatewayDependencies, host: String, port:
       availableConnectionsDelegate: MaximumAvailableConnections(Limits.connections)),
     onServerRunning: { _ in dependencies.logger.info("gateway ready", metadata: ["address": "http://\(host):\(port)"]) },
     logger: dependencies.logger)
-  return [authenticator, waiters, keeper, application]
+  return [authenticator, waiters, keeper, ConnectionKeeper(publisher: dependencies.publisher), application]
+}
+
+/// Has the connection to the broker made again as soon as it can be, so that it is not a client's request that finds it gone.
+private struct ConnectionKeeper: Service {
+  private static let interval = Duration.milliseconds(250)
+
+  let publisher: any CommandPublisher
+
+  func run() async throws {
+    while !Task.isShuttingDownGracefully && !Task.isCancelled {
+      _ = await publisher.obstacle()
+      await cancelWhenGracefulShutdown { try? await Task.sleep(for: Self.interval) }
+    }
+  }
 }

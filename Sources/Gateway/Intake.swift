@@ -60,9 +60,9 @@ struct Intake: Sendable {
       }
       var answers = [Answer?](repeating: nil, count: entries.count)
       for (index, entry) in entries.enumerated() {
-        guard let place = places[entry.partition], let progress = place.progress else { continue }
-        let backlog = progress.ahead(of: place.first)
-        if backlog > Intake.maximumBacklog { answers[index] = .refused(progress, backlog: backlog) }
+        guard let place = places[entry.partition] else { continue }
+        let backlog = place.progress.ahead(of: place.first)
+        if backlog > Intake.maximumBacklog { answers[index] = .refused(place.progress, backlog: backlog) }
       }
       let records = queued.map(\.reservation)
       let existing = await note(records, unless: answers)

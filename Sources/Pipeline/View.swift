@@ -21,8 +21,8 @@ public protocol ReservationView: Sendable {
   func reservation(_ id: ReservationID) async throws(ViewUnavailable) -> ReservationRecord?
   /// A customer's reservations, newest first, from the one after `after`. Nil where the view does not have them all.
   func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(ViewUnavailable) -> [ReservationRecord]?
-  /// How far a partition's line has come; nil where nothing has been decided yet.
-  func progress(of partition: Int) async throws(ViewUnavailable) -> Progress?
+  /// How far a partition's line has come.
+  func progress(of partition: Int) async throws(ViewUnavailable) -> Progress
   /// What is left of an event; nil where the view does not know.
   func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability?
   /// A section's seats, a letter (``SeatLetter``) each, and the event's version; nil where the view does not know.
@@ -35,9 +35,9 @@ public protocol ReservationView: Sendable {
 public struct Places: Hashable, Sendable {
   /// The first place's ordinal; the others follow.
   public var first: Int64
-  public var progress: Progress?
+  public var progress: Progress
 
-  public init(first: Int64, progress: Progress?) {
+  public init(first: Int64, progress: Progress) {
     self.first = first
     self.progress = progress
   }
@@ -45,9 +45,12 @@ public struct Places: Hashable, Sendable {
 
 /// How far a partition has come, for clients that wait in its queue.
 public struct Progress: Hashable, Sendable {
+  /// Where nothing has been decided yet.
+  public static let none = Progress(ordinal: 0, rate: 0)
+
   /// The ordinal of the command decided last.
   public var ordinal: Int64
-  /// Decisions per second while there was something to decide.
+  /// Decisions per second while there was something to decide; 0 where that is not known.
   public var rate: Double
 
   public init(ordinal: Int64, rate: Double) {

@@ -46,7 +46,7 @@ public final class PostgresPool: Sendable {
   /// See ``PostgresConnection/transaction(isolation:readOnly:_:)``.
   public func transaction<R>(
     isolation: PostgresIsolation = .readCommitted, readOnly: Bool = false,
-    _ body: (borrowing PostgresTransaction) async throws -> R
+    _ body: (PostgresTransaction) async throws -> R
   ) async throws -> R {
     try await withConnection { connection in
       try await connection.transaction(isolation: isolation, readOnly: readOnly, body)

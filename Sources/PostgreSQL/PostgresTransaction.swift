@@ -6,8 +6,9 @@ public enum PostgresIsolation: Sendable, Hashable {
   case repeatableRead
 }
 
-/// An open transaction; see ``PostgresConnection/transaction(isolation:readOnly:_:)``. It cannot be kept for later.
-public struct PostgresTransaction: ~Copyable, Sendable {
+/// An open transaction; see ``PostgresConnection/transaction(isolation:readOnly:_:)``. It is of use inside that call only.
+// It would be ~Copyable, but then Swift 6.3.1's optimizer crashes on `transaction` (GenericSpecializer, forwarding ownership).
+public struct PostgresTransaction: Sendable {
   private let connection: PostgresConnection
 
   fileprivate init(on connection: PostgresConnection) { self.connection = connection }
@@ -56,7 +57,7 @@ extension PostgresConnection {
   /// While it is open, only the handle that `body` is given may be used, and not the connection: that stops the process.
   public nonisolated func transaction<R>(
     isolation: PostgresIsolation = .readCommitted, readOnly: Bool = false,
-    _ body: (borrowing PostgresTransaction) async throws -> R
+    _ body: (PostgresTransaction) async throws -> R
   ) async throws -> R {
     let level = isolation == .readCommitted ? "READ COMMITTED" : "REPEATABLE READ"
     try await begin("BEGIN ISOLATION LEVEL \(level) \(readOnly ? "READ ONLY" : "READ WRITE")")

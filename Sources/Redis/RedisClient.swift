@@ -22,7 +22,13 @@ public actor RedisClient {
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
   /// Does not connect yet.
-  public init(_ configuration: RedisConfiguration, logger: Logger? = nil) {
+  // Not a public initializer, for the same reason as ``RedisSubscription/start(_:channels:logger:)``.
+  @inline(never)
+  public static func make(_ configuration: RedisConfiguration, logger: Logger? = nil) -> RedisClient {
+    RedisClient(configuration, logger: logger)
+  }
+
+  init(_ configuration: RedisConfiguration, logger: Logger?) {
     self.configuration = configuration
     self.logger = logger
     thread = BlockingThread(name: configuration.clientName ?? "redis")

@@ -25,7 +25,7 @@ public actor RedisSubscription {
   public static let heartbeat = Duration.seconds(2)
 
   /// What happened, in order. For one consumer.
-  public nonisolated var events: some AsyncSequence<RedisSubscriptionEvent, Never> & Sendable { stream }
+  public nonisolated var events: AsyncStream<RedisSubscriptionEvent> { stream }
 
   private let configuration: RedisConfiguration
   private let channels: [String]
@@ -42,7 +42,14 @@ public actor RedisSubscription {
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
   /// Subscribes to `channels`, of which there must be one at least.
-  public init(_ configuration: RedisConfiguration, channels: [String], logger: Logger? = nil) {
+  // Not a public initializer: Swift 6.3.1's optimizer fails ("circular reference") in a module that makes and lets go of an actor
+  // with an isolated deinit that another module defines.
+  @inline(never)
+  public static func start(_ configuration: RedisConfiguration, channels: [String], logger: Logger? = nil) -> RedisSubscription {
+    RedisSubscription(configuration, channels: channels, logger: logger)
+  }
+
+  init(_ configuration: RedisConfiguration, channels: [String], logger: Logger?) {
     precondition(!channels.isEmpty, "a subscription without channels would never end or deliver anything")
     self.configuration = configuration
     self.channels = channels

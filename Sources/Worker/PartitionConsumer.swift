@@ -70,7 +70,7 @@ final class PartitionConsumer: Sendable {
   /// A partition's life: take, settle, project, acknowledge. A crash anywhere in it is mended by the messages coming back: those that
   /// are in the journal are not decided again.
   private func settleAll(of subscription: any CommandSubscription) async throws {
-    var settler = Settler(journal: journal, now: now, logger: logger)
+    var settler = Settler(journal: journal, now: now, mustStop: { self.mustStop }, logger: logger)
     var rate = DecisionRate()
     settler.takeOver(try await ownStreams())
     while !mustStop {

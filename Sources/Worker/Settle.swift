@@ -18,15 +18,18 @@ struct Settler {
 
   private let journal: any Journal
   private let now: @Sendable () -> Timestamp
+  private let mustStop: () -> Bool
   private let logger: Logger
   private(set) var cache = EventCache()
   private var recent = RecentCommands()
   /// Whether commands of this partition may have been decided without this settler knowing.
   private var mayBeBehind = true
 
-  init(journal: any Journal, now: @escaping @Sendable () -> Timestamp, logger: Logger) {
+  /// - Parameter mustStop: whether to give up where the journal is away. Otherwise it is waited for, however long that takes.
+  init(journal: any Journal, now: @escaping @Sendable () -> Timestamp, mustStop: @escaping () -> Bool, logger: Logger) {
     self.journal = journal
     self.now = now
+    self.mustStop = mustStop
     self.logger = logger
   }
 
@@ -40,7 +43,7 @@ struct Settler {
   /// Decides the holds whose time is over and then the commands, in this order, and commits all of it in one transaction. A command
   /// that was decided before is left out. Where the transaction fails, the events are forgotten, loaded and decided again.
   /// - Parameter mayBeDecided: whether some of the commands may have been delivered before.
-  /// - Throws: ``CancellationError`` only.
+  /// - Throws: ``CancellationError`` only. Then nothing was decided, or nobody knows: the commands must be delivered again.
   mutating func settle(_ commands: [QueuedCommand], mayBeDecided: Bool) async throws -> Settlement {
     if mayBeDecided { mayBeBehind = true }
     var attempt = 0
@@ -60,6 +63,7 @@ struct Settler {
         guard case .unavailable(let reason) = error else { continue }
         logger.warning(
           "the journal is away; the batch will be tried again", metadata: ["reason": "\(reason)", "attempt": "\(attempt)"])
+        if mustStop() { throw CancellationError() }
         try await Task.sleep(for: .milliseconds(min(50 << min(attempt, 5), 1000)))
       }
     }

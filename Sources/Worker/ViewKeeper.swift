@@ -12,6 +12,9 @@ actor ViewKeeper {
   /// How often the view is asked whether it still is the one that is known to be complete.
   private static let checkInterval = Duration.milliseconds(500)
 
+  /// How soon an event is looked at again for which decisions came while it was caught up with.
+  private static let catchUpInterval = Duration.milliseconds(20)
+
   private let view: any Projection
   private let journal: any Journal
   private let partitioning: Partitioning
@@ -62,7 +65,7 @@ actor ViewKeeper {
         lose(error)
       }
       // Cancellation ends the sleep early, and then the loop.
-      try? await Task.sleep(for: Self.checkInterval)
+      try? await Task.sleep(for: behind.isEmpty || isAway ? Self.checkInterval : Self.catchUpInterval)
     }
   }
 

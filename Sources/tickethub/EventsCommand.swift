@@ -31,7 +31,7 @@ struct EventsCommand: AsyncParsableCommand {
         let created = try await PostgresEventStore(pool).create(record)
         // The gateways list what is missing in Redis within seconds; this is only sooner.
         if (try? settings.redisURL()) != nil {
-          try? await RedisCatalogue(RedisClient(try settings.redis("events"))).list([created])
+          try? await RedisCatalogue(RedisClient.make(try settings.redis("events"))).list([created])
         }
         printLine(created.json)
       } catch let invalid as InvalidInput {

@@ -23,7 +23,7 @@ struct GatewayCommand: AsyncParsableCommand {
     let logger = try settings.logger("gateway")
     let topology = try settings.topology()
     let pool = try settings.pool("gateway", size: Self.databaseConnections)
-    let redis = RedisClient(try settings.redis("gateway"), logger: logger)
+    let redis = RedisClient.make(try settings.redis("gateway"), logger: logger)
     let link = try settings.link("gateway", topology)
     let dependencies = GatewayDependencies(
       publisher: RabbitCommandPublisher(link: link, topology: topology),

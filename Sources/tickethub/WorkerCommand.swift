@@ -28,7 +28,7 @@ struct WorkerCommand: AsyncParsableCommand {
       id: .random(in: .min ... .max),
       queue: RabbitCommandQueue(link: link, topology: topology),
       journal: PostgresJournal(journalPool),
-      view: RedisProjection(RedisClient(try settings.redis("worker"), logger: logger)),
+      view: RedisProjection(RedisClient.make(try settings.redis("worker"), logger: logger)),
       membership: PostgresMembership(membershipPool, host: hostName()),
       partitioning: topology.partitioning,
       now: wallClock,

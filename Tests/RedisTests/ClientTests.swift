@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct ClientTests {
   @Test func `values of any bytes come back as they were sent`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let values: [[UInt8]] = [
       [], [0], [13, 10], Array("$-1\r\n".utf8), Array(0...255), .init(repeating: 0, count: 1 << 20),
       (0..<1_000_003).map { UInt8(truncatingIfNeeded: $0 &* 31) },
@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test func `every kind of reply is understood`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let nested = try await client.command("EVAL", "return {1, 'a', {}, {false, {redis.status_reply('FINE')}}}", 0)
     #expect(nested == .array([.integer(1), .bytes([97]), .array([]), .array([.null, .array([.status("FINE")])])]))
     #expect(try await client.command("EVAL", "return -9007199254740993", 0) == .integer(-9_007_199_254_740_992))
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test func `a refused command is an error, and the next one is served on the same connection`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let key = RedisArgument.string(unique("text"))
     _ = try await client.command("SET", key, "text")
     let connection = try await client.command("CLIENT", "ID")
@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test func `a pipeline of 25,000 commands is answered in order`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     var pipeline = RedisPipeline()
     for number in 0..<25_000 { pipeline.append("ECHO", "\(number)") }
     let replies = try await client.send(pipeline)
@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test func `a pipeline of more megabytes than any buffer holds is answered`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     var pipeline = RedisPipeline()
     let values = (0..<24).map { [UInt8](repeating: $0, count: 1 << 20) }
     for value in values { pipeline.append("ECHO", .bytes(value)) }
@@ -60,12 +60,12 @@ import Testing
   }
 
   @Test func `an empty pipeline asks nobody`() async throws {
-    let client = RedisClient(try RedisConfiguration(url: "redis://127.0.0.1:1"))
+    let client = RedisClient.make(try RedisConfiguration(url: "redis://127.0.0.1:1"))
     #expect(try await client.send(RedisPipeline()).isEmpty)
   }
 
   @Test func `errors in a pipeline do not disturb their neighbours`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let key = RedisArgument.string(unique("list"))
     var pipeline = RedisPipeline()
     pipeline.append("RPUSH", key, "a")
@@ -86,7 +86,7 @@ import Testing
 
   @Test(arguments: [UInt64](0..<8))
   func `random commands with random bytes do what they do to a dictionary`(seed: UInt64) async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let prefix = Array(unique("random").utf8)
     var random = SeededRandom(seed)
     func bytes(upTo count: Int) -> [UInt8] {
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test func `concurrent callers of one client get their own replies`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     try await withThrowingTaskGroup { group in
       for caller in 0..<64 {
         group.addTask {
@@ -147,7 +147,7 @@ import Testing
   }
 
   @Test func `a client has the database and the name that it was given`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis), database: 7, clientName: "a-test"))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis), database: 7, clientName: "a-test"))
     let info = try await client.command("CLIENT", "INFO").string ?? ""
     #expect(info.contains(" db=7 "))
     #expect(info.contains(" name=a-test "))
@@ -155,11 +155,11 @@ import Testing
 
   @Test func `a user with a password of any characters is let in, also without the right to PING`() async throws {
     let server = try await TestServer.shared(.redis)
-    let admin = RedisClient(try configuration(of: server))
+    let admin = RedisClient.make(try configuration(of: server))
     let user = unique("user")
     _ = try await admin.command("ACL", "SETUSER", .string(user), "on", ">p@s/s:é %", "~*", "+get")
     let credentials = user.replacing(":", with: "%3A") + ":p%40s%2Fs%3A%C3%A9%20%25"
-    let client = RedisClient(try RedisConfiguration(url: "redis://\(credentials)@127.0.0.1:\(server.port)"))
+    let client = RedisClient.make(try RedisConfiguration(url: "redis://\(credentials)@127.0.0.1:\(server.port)"))
     #expect(try await client.command("GET", .string(unique("nothing"))) == .null)
     let (error, _) = await failure { () async throws(RedisError) in try await client.echo("a") }
     #expect(error?.message.contains("NOPERM") == true)
@@ -169,7 +169,7 @@ import Testing
   @Test(arguments: ["", "hunter2@", ":hunter2@", "nobody:hunter2@"])
   func `a wrong password, user or none is said so, and not repeated`(credentials: String) async throws {
     let server = try await TestServer.shared(.redis)
-    let client = RedisClient(try RedisConfiguration(url: "redis://\(credentials)127.0.0.1:\(server.port)"))
+    let client = RedisClient.make(try RedisConfiguration(url: "redis://\(credentials)127.0.0.1:\(server.port)"))
     let (error, _) = await failure { () async throws(RedisError) in try await client.echo("a") }
     #expect(error?.code == .authenticationFailed)
     #expect(error?.isRetryable == false)
@@ -179,19 +179,19 @@ import Testing
 
   @Test func `a database that does not exist is said so, and the connection is not kept`() async throws {
     let server = try await TestServer.shared(.redis)
-    let client = RedisClient(try configuration(of: server, database: 999, clientName: "no-database"))
+    let client = RedisClient.make(try configuration(of: server, database: 999, clientName: "no-database"))
     let (error, _) = await failure { () async throws(RedisError) in try await client.echo("a") }
     #expect(error?.code == .connectFailed)
     #expect(error?.isRetryable == false)
     #expect(error?.message.contains("DB index") == true)
-    let admin = RedisClient(try configuration(of: server))
+    let admin = RedisClient.make(try configuration(of: server))
     try await eventually("the end of the connection") { try await !isConnected("no-database", admin) }
   }
 
   @Test func `a closed client refuses, and its connection is gone`() async throws {
     let server = try await TestServer.shared(.redis)
-    let admin = RedisClient(try configuration(of: server))
-    let client = RedisClient(try configuration(of: server, clientName: "to-be-closed"))
+    let admin = RedisClient.make(try configuration(of: server))
+    let client = RedisClient.make(try configuration(of: server, clientName: "to-be-closed"))
     #expect(try await client.echo("a") == "a")
     await client.close()
     let (error, _) = await failure { () async throws(RedisError) in try await client.echo("a") }
@@ -202,8 +202,8 @@ import Testing
 
   @Test func `a client that nobody holds any more closes its connection`() async throws {
     let server = try await TestServer.shared(.redis)
-    let admin = RedisClient(try configuration(of: server))
-    var client: RedisClient? = RedisClient(try configuration(of: server, clientName: "to-be-dropped"))
+    let admin = RedisClient.make(try configuration(of: server))
+    var client: RedisClient? = RedisClient.make(try configuration(of: server, clientName: "to-be-dropped"))
     #expect(try await client?.echo("a") == "a")
     #expect(try await isConnected("to-be-dropped", admin))
     client = nil
@@ -215,7 +215,7 @@ import Testing
   }
 
   @Test func `how fast pipelines of 256 are`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let key = unique("speed")
     let value = RedisArgument.bytes([UInt8](repeating: 120, count: 200))
     let start = ContinuousClock.now

@@ -11,7 +11,7 @@ import Testing
 
   @Test func `a server that is away is an error at once, and works when it is there again`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let client = RedisClient(try configuration(of: server))
+      let client = RedisClient.make(try configuration(of: server))
       try await server.stop()
       let (first, firstDuration) = await failure { () async throws(RedisError) in try await client.echo("a") }
       #expect(first?.code == .connectFailed)
@@ -37,7 +37,7 @@ import Testing
 
   @Test func `a restart while nobody calls is not noticed by the next caller`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let client = RedisClient(try configuration(of: server))
+      let client = RedisClient.make(try configuration(of: server))
       #expect(try await client.echo("a") == "a")
       try await server.restart()
       #expect(try await client.echo("b") == "b")
@@ -49,8 +49,8 @@ import Testing
 
   @Test func `a server killed during a call is an error, and works when it is there again`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let client = RedisClient(try configuration(of: server, clientName: "waits"))
-      let admin = RedisClient(try configuration(of: server))
+      let client = RedisClient.make(try configuration(of: server, clientName: "waits"))
+      let admin = RedisClient.make(try configuration(of: server))
       async let result = failure { () async throws(RedisError) in try await client.command("BLPOP", "nothing", 15) }
       try await eventually("a call under way") {
         try await admin.command("CLIENT", "LIST").string?.contains(/name=waits .*cmd=blpop/) == true
@@ -67,7 +67,7 @@ import Testing
 
   @Test func `a server that hangs is an error in bounded time, and works when it goes on`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let client = RedisClient(try configuration(of: server, commandTimeout: .milliseconds(500)))
+      let client = RedisClient.make(try configuration(of: server, commandTimeout: .milliseconds(500)))
       try await eventually("a connection") { try await client.echo("a") == "a" }
       try await server.suspend()
       let (error, duration) = await failure { () async throws(RedisError) in try await client.echo("b") }
@@ -94,7 +94,7 @@ import Testing
 
   @Test func `a server that hangs does not hold up a pipeline that no buffer takes`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let client = RedisClient(try configuration(of: server, commandTimeout: .milliseconds(500)))
+      let client = RedisClient.make(try configuration(of: server, commandTimeout: .milliseconds(500)))
       try await eventually("a connection") { try await client.echo("a") == "a" }
       try await server.suspend()
       var pipeline = RedisPipeline()
@@ -108,8 +108,8 @@ import Testing
 
   @Test func `a late reply is never taken for another command's`() async throws {
     let server = try await TestServer.shared(.redis)
-    let admin = RedisClient(try configuration(of: server))
-    let client = RedisClient(try configuration(of: server, commandTimeout: .milliseconds(300)))
+    let admin = RedisClient.make(try configuration(of: server))
+    let client = RedisClient.make(try configuration(of: server, commandTimeout: .milliseconds(300)))
     for round in 0..<5 {
       let list = unique("late")
       try await eventually("a connection") { try await client.echo("ready") == "ready" }
@@ -129,8 +129,8 @@ import Testing
 
   @Test func `callers before and after a timeout get their own replies or an error`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let admin = RedisClient(try configuration(of: server))
-      let client = RedisClient(try configuration(of: server, commandTimeout: .milliseconds(200)))
+      let admin = RedisClient.make(try configuration(of: server))
+      let client = RedisClient.make(try configuration(of: server, commandTimeout: .milliseconds(200)))
       let answered = try await withThrowingTaskGroup(of: Int.self) { group in
         for caller in 0..<16 {
           group.addTask {
@@ -176,7 +176,7 @@ import Testing
     var pipeline = RedisPipeline()
     pipeline.append("CLIENT", "ID")
     let id = try #require(connection.exchange(pipeline)[0].int)
-    let admin = RedisClient(try configuration(of: server))
+    let admin = RedisClient.make(try configuration(of: server))
     _ = try await admin.command("CLIENT", "KILL", "ID", .integer(Int64(id)))
     try await eventually("the end of the connection") { !connection.isQuiet }
     for _ in 0..<3 {
@@ -192,7 +192,7 @@ import Testing
     defer { for filler in fillers { close(filler) } }
     var configuration = try RedisConfiguration(url: "redis://127.0.0.1:\(listener.port)")
     configuration.connectTimeout = .milliseconds(300)
-    let client = RedisClient(configuration)
+    let client = RedisClient.make(configuration)
     let (error, duration) = await failure { () async throws(RedisError) in try await client.echo("a") }
     #expect(error?.code == .connectFailed)
     #expect(error?.isRetryable == true)
@@ -203,7 +203,7 @@ import Testing
     let listener = try Listener(backlog: 8)
     var configuration = try RedisConfiguration(url: "redis://127.0.0.1:\(listener.port)")
     configuration.commandTimeout = .milliseconds(300)
-    let client = RedisClient(configuration)
+    let client = RedisClient.make(configuration)
     let (error, duration) = await failure { () async throws(RedisError) in try await client.echo("a") }
     #expect(error?.code == .connectFailed)
     #expect(duration >= .milliseconds(300) && duration < soon)
@@ -222,7 +222,7 @@ import Testing
     listener.answerNext(with: answer)
     var configuration = try RedisConfiguration(url: "redis://:hunter2@127.0.0.1:\(listener.port)")
     configuration.commandTimeout = .seconds(5)
-    let client = RedisClient(configuration)
+    let client = RedisClient.make(configuration)
     let (error, _) = await failure { () async throws(RedisError) in try await client.echo("a") }
     #expect(error?.code == .connectFailed)
     #expect(error?.isRetryable == isRetryable, "\(error?.message ?? "")")

@@ -7,7 +7,7 @@ import Testing
   private let answer = RedisReply.array([.bytes([107]), .bytes([0, 255]), .integer(1), .integer(2)])
 
   @Test func `Redis knows a script by the same SHA-1`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     for length in [1, 17, 55, 56, 63, 64, 65, 119, 120, 1000] {
       let script = RedisScript("return '" + String(repeating: "é", count: length) + "'")
       #expect(try await client.command("SCRIPT", "LOAD", .string(script.source)).string == script.sha1)
@@ -16,7 +16,7 @@ import Testing
 
   @Test func `a script runs although the server has forgotten it`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let client = RedisClient(try configuration(of: server))
+      let client = RedisClient.make(try configuration(of: server))
       for _ in 0..<2 {
         #expect(try await client.run(script, keys: ["k"], arguments: [.bytes([0, 255]), 2]) == answer)
         #expect(try await client.command("SCRIPT", "EXISTS", .string(script.sha1)) == .array([.integer(1)]))
@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test func `a script that fails is an error`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let failing = RedisScript("return redis.error_reply('ERR as told')")
     for _ in 0..<2 {
       let (error, _) = await failure { () async throws(RedisError) in try await client.run(failing) }
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test func `a library is loaded, called, replaced, missed and loaded again`() async throws {
-    let client = RedisClient(try configuration(of: await .shared(.redis)))
+    let client = RedisClient.make(try configuration(of: await .shared(.redis)))
     let name = "lib" + String(UInt64.random(in: 0...UInt64.max))
     func library(_ answer: String) -> String {
       "#!lua name=\(name)\nredis.register_function('\(name)_f', function(keys, args) return '\(answer)' .. #keys .. args[1] end)"

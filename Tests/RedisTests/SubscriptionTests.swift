@@ -5,9 +5,9 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct SubscriptionTests {
   @Test func `messages of any bytes arrive in order, each with its channel`() async throws {
     let server = try await TestServer.shared(.redis)
-    let publisher = RedisClient(try configuration(of: server))
+    let publisher = RedisClient.make(try configuration(of: server))
     let channels = [unique("a"), unique("b")]
-    let subscription = RedisSubscription(try configuration(of: server), channels: channels)
+    let subscription = RedisSubscription.start(try configuration(of: server), channels: channels)
     var events = subscription.events.makeAsyncIterator()
     #expect(await events.next(isolation: #isolation) == .subscribed)
 
@@ -29,9 +29,9 @@ import Testing
 
   @Test func `a large message arrives`() async throws {
     let server = try await TestServer.shared(.redis)
-    let publisher = RedisClient(try configuration(of: server))
+    let publisher = RedisClient.make(try configuration(of: server))
     let channel = unique("large")
-    let subscription = RedisSubscription(try configuration(of: server), channels: [channel])
+    let subscription = RedisSubscription.start(try configuration(of: server), channels: [channel])
     var events = subscription.events.makeAsyncIterator()
     #expect(await events.next(isolation: #isolation) == .subscribed)
     let payload = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0) }
@@ -42,9 +42,9 @@ import Testing
 
   @Test func `a consumer that is too slow is told that it missed something, and gets the newest`() async throws {
     let server = try await TestServer.shared(.redis)
-    let publisher = RedisClient(try configuration(of: server))
+    let publisher = RedisClient.make(try configuration(of: server))
     let channel = unique("flood")
-    let subscription = RedisSubscription(try configuration(of: server), channels: [channel])
+    let subscription = RedisSubscription.start(try configuration(of: server), channels: [channel])
     var events = subscription.events.makeAsyncIterator()
     #expect(await events.next(isolation: #isolation) == .subscribed)
     var missed = false
@@ -65,8 +65,8 @@ import Testing
 
   @Test func `a subscription whose server restarts is lost, stands again, and delivers again`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let publisher = RedisClient(try configuration(of: server))
-      let subscription = RedisSubscription(try configuration(of: server), channels: ["news"])
+      let publisher = RedisClient.make(try configuration(of: server))
+      let subscription = RedisSubscription.start(try configuration(of: server), channels: ["news"])
       var events = subscription.events.makeAsyncIterator()
       #expect(await events.next(isolation: #isolation) == .subscribed)
       for round in 0..<2 {
@@ -84,8 +84,8 @@ import Testing
 
   @Test func `a subscription whose server hangs is lost in bounded time, and stands again when it goes on`() async throws {
     try await TestServer.withOwn(.redis) { server in
-      let publisher = RedisClient(try configuration(of: server))
-      let subscription = RedisSubscription(try configuration(of: server, commandTimeout: .seconds(1)), channels: ["news"])
+      let publisher = RedisClient.make(try configuration(of: server))
+      let subscription = RedisSubscription.start(try configuration(of: server, commandTimeout: .seconds(1)), channels: ["news"])
       var events = subscription.events.makeAsyncIterator()
       #expect(await events.next(isolation: #isolation) == .subscribed)
       try await server.suspend()
@@ -103,10 +103,10 @@ import Testing
 
   @Test func `a silent server that answers its heartbeats keeps the subscription`() async throws {
     let server = try await TestServer.shared(.redis)
-    let admin = RedisClient(try configuration(of: server))
+    let admin = RedisClient.make(try configuration(of: server))
     let channel = unique("quiet")
     let name = "quiet-subscriber"
-    let subscription = RedisSubscription(try configuration(of: server, clientName: name), channels: [channel])
+    let subscription = RedisSubscription.start(try configuration(of: server, clientName: name), channels: [channel])
     var events = subscription.events.makeAsyncIterator()
     #expect(await events.next(isolation: #isolation) == .subscribed)
     try await eventually("a heartbeat") {
@@ -121,7 +121,7 @@ import Testing
   @Test func `a subscription begun while the server is away says so once and stands when it is there`() async throws {
     try await TestServer.withOwn(.redis) { server in
       try await server.stop()
-      let subscription = RedisSubscription(try configuration(of: server), channels: ["news"])
+      let subscription = RedisSubscription.start(try configuration(of: server), channels: ["news"])
       var events = subscription.events.makeAsyncIterator()
       #expect(code(of: await events.next(isolation: #isolation)) == .connectFailed)
       try await server.start()
@@ -132,10 +132,10 @@ import Testing
 
   @Test func `a subscription that is not allowed is lost for that reason`() async throws {
     let server = try await TestServer.shared(.redis)
-    let admin = RedisClient(try configuration(of: server))
+    let admin = RedisClient.make(try configuration(of: server))
     let user = "user\(UInt64.random(in: 0...UInt64.max))"
     _ = try await admin.command("ACL", "SETUSER", .string(user), "on", ">secret", "&allowed", "+subscribe", "+ping")
-    let subscription = RedisSubscription(
+    let subscription = RedisSubscription.start(
       try RedisConfiguration(url: "redis://\(user):secret@127.0.0.1:\(server.port)"), channels: ["allowed", "forbidden"])
     var events = subscription.events.makeAsyncIterator()
     #expect(code(of: await events.next(isolation: #isolation)) == .server)
@@ -148,12 +148,12 @@ import Testing
   @Test(arguments: End.allCases)
   func `a subscription that is closed, dropped or no longer consumed ends, and its connection too`(end: End) async throws {
     let server = try await TestServer.shared(.redis)
-    let admin = RedisClient(try configuration(of: server))
+    let admin = RedisClient.make(try configuration(of: server))
     let channel = unique("ends")
     func subscribers() async throws -> Int? {
       try await admin.command("PUBSUB", "NUMSUB", .string(channel)).array?.last?.int
     }
-    var subscription: RedisSubscription? = RedisSubscription(try configuration(of: server), channels: [channel])
+    var subscription: RedisSubscription? = RedisSubscription.start(try configuration(of: server), channels: [channel])
     let events = try #require(subscription?.events)
     try await eventually("the subscription") { try await subscribers() == 1 }
     switch end {

@@ -57,6 +57,9 @@ launch() {
   # shellcheck disable=SC2034 # for the caller
   launched=$!
   disown "$launched" # bash would announce its end
+  while [[ ! -e $pid_file ]] && alive "$launched"; do
+    sleep 0.01
+  done
 }
 
 answers() { # whether something listens on that port of loopback

@@ -163,6 +163,7 @@ stop_roles() {
       say "${role%:*} stopped"
     else
       signal KILL "$pid"
+      gone 5 "$pid" || fail "${role%:*} cannot be killed (pid $pid)"
       say "${role%:*} did not stop in time and was killed"
     fi
   done

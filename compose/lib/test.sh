@@ -88,6 +88,6 @@ summarize() {
       printf '%-8s %-22s %4d s\n' "$outcome" "$name" "$seconds"
     done < <(printf '%s\n' "${steps[@]}")
   fi
-  grep -E '^. Test run with ' "$state/test.log" 2>/dev/null | tail -n 1
+  grep -E '^. Test run with ' "$state/test.log" 2>/dev/null | tail -n 1 || true # there is none yet
   exit "$status"
 }

@@ -1,0 +1,101 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@Suite struct TestServerTests {
+  @Test(arguments: TestServer.Kind.allCases)
+  func `a server of one's own is suspended, resumed, killed, started, restarted and removed`(kind: TestServer.Kind) async throws {
+    var directory = ""
+    try await TestServer.withOwn(kind) { server in
+      directory = server.directory
+      #expect(try await answers(server))
+
+      try await server.suspend()
+      #expect(try await !answers(server))
+      try server.resume()
+      try await eventually("an answer after resuming") { try await answers(server) }
+
+      let first = try server.pid
+      try await server.kill()
+      #expect(try await !answers(server))
+      try await server.start()
+      #expect(try await answers(server))
+      let second = try server.pid
+      #expect(first != second)
+
+      try await server.suspend()
+      try await server.restart()
+      #expect(try await answers(server))
+      let third = try server.pid
+      #expect(second != third)
+
+      try await server.stop()
+      #expect(try await !answers(server))
+    }
+    #expect(!FileManager.default.fileExists(atPath: directory))
+  }
+
+  @Test func `those who ask at once for the shared server get the same one`() async throws {
+    async let one = TestServer.shared(.redis)
+    async let other = TestServer.shared(.redis)
+    let servers = try await (one, other)
+    #expect(servers.0 === servers.1)
+    #expect(try await answers(servers.0))
+  }
+
+  @Test(arguments: [TestServer.Kind.postgres, .rabbitmq])
+  func `a server with TLS has an address for it and a CA`(kind: TestServer.Kind) async throws {
+    try await TestServer.withOwn(kind, tls: true) { server in
+      let url = try server.tlsURL
+      #expect(url.contains("ca.pem"))
+      #expect(FileManager.default.fileExists(atPath: "\(server.directory)/tls/ca.pem"))
+    }
+  }
+
+  @Test func `reserved ports are reserved for one`() async throws {
+    let first = try await reservePorts()
+    let second = try await reservePorts()
+    #expect(abs(first - second) >= 5)
+  }
+
+  @Test func `what does not happen is said in words`() async throws {
+    let failure = await #expect(throws: DidNotHappen.self) {
+      try await eventually(within: .milliseconds(50), "the moon is cheese") { false }
+    }
+    #expect(failure?.description.contains("the moon is cheese") == true)
+  }
+}
+
+/// Whether the server reacts, within half a second, to what a client of its protocol says first.
+private func answers(_ server: TestServer) async throws -> Bool {
+  let greeting: [UInt8] =
+    switch server.kind {
+    case .postgres: [0, 0, 0, 8, 4, 210, 22, 47]  // SSLRequest
+    case .rabbitmq: Array("AMQP".utf8) + [0, 0, 9, 1]
+    case .redis: Array("PING\r\n".utf8)
+    }
+  let port = server.port
+  return await withCheckedContinuation { continuation in
+    Thread.detachNewThread { continuation.resume(returning: isAnswered(greeting, by: port)) }
+  }
+}
+
+private func isAnswered(_ greeting: [UInt8], by port: Int) -> Bool {
+  let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(socket) }
+  var patience = timeval(tv_sec: 0, tv_usec: 500_000)
+  setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = in_port_t(port).bigEndian
+  address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
+  let connected = withUnsafePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+    }
+  }
+  guard connected, send(socket, greeting, greeting.count, Int32(MSG_NOSIGNAL)) == greeting.count else { return false }
+  var answer: UInt8 = 0
+  return recv(socket, &answer, 1, 0) == 1
+}
