@@ -73,12 +73,16 @@ public func makeGateway(_ dependencies: GatewayDependencies, host: String, port:
 
   let application = Application(
     responder: GatewayResponder(table),
-    server: .http1(
-      configuration: .init(
-        additionalChannelHandlers: [RequestGuard()], idleTimeout: Limits.idle,
-        httpDecoderConfiguration: .init(
-          maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes, maxHeaderFieldCount: Limits.headerFields)
-      )),
+    server: HTTPServerBuilder { responder in
+      EventLoopChannel(
+        http: HTTP1Channel(
+          responder: responder,
+          configuration: .init(
+            additionalChannelHandlers: [RequestGuard()], idleTimeout: Limits.idle,
+            httpDecoderConfiguration: .init(
+              maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
+              maxHeaderFieldCount: Limits.headerFields))))
+    },
     configuration: .init(
       address: .hostname(host, port: port), serverName: "TicketHub", backlog: 4096,
       availableConnectionsDelegate: MaximumAvailableConnections(Limits.connections)),

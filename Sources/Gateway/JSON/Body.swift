@@ -36,7 +36,11 @@ struct Body {
     for member in members where !keys.contains(member.key) { errors.add(path(member.key), "is not known here") }
   }
 
-  func path(_ key: String) -> String { "\(pointer)/\(key.replacing("~", with: "~0").replacing("/", with: "~1"))" }
+  func path(_ key: String) -> String {
+    // Keys that the contract knows need no escaping, and this is done for each of them.
+    if !key.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) { return "\(pointer)/\(key)" }
+    return "\(pointer)/\(key.replacing("~", with: "~0").replacing("/", with: "~1"))"
+  }
 
   func value(_ key: String) -> JSONValue? { members.first { $0.key == key }?.value }
 
