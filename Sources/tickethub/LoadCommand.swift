@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LoadTest
 import Pipeline
+import Synchronization
 import Ticketing
 
 /// `tickethub load`
@@ -40,15 +41,16 @@ struct LoadCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try await Settings()
     guard let url = url ?? settings.url() else { throw CommandFailure("TICKETHUB_URL is not set, and there is no --url") }
+    let line = ProgressLine()
     let report: LoadReport
     do {
-      report = try await runLoad(
-        try plan(for: url), credentials: credentials(try settings.tokenAuthority()), progress: showProgress)
+      let credentials = credentials(try settings.tokenAuthority())
+      report = try await runLoad(try plan(for: url), credentials: credentials) { line.show($0) }
     } catch let error as LoadError {
-      endProgress()
+      line.end()
       throw CommandFailure("\(error)")
     }
-    endProgress()
+    line.end()
     print(report.text())
     if let json { try write(try report.json(), to: json) }
     if let html { try write(Data(report.html().utf8), to: html) }
@@ -99,13 +101,28 @@ struct LoadCommand: AsyncParsableCommand {
   }
 }
 
-/// The progress line: rewritten in a terminal, left out elsewhere.
-@Sendable private func showProgress(_ progress: LoadProgress) {
-  guard isatty(STDERR_FILENO) != 0 else { return }
-  printError("\r\u{1B}[K\(progress.line())")
-}
+/// The progress: one line that is rewritten in a terminal, elsewhere a line every other second.
+private final class ProgressLine: Sendable {
+  private static let interval = Duration.seconds(2)
 
-private func endProgress() {
-  guard isatty(STDERR_FILENO) != 0 else { return }
-  printError("\n")
+  private let isTerminal = isatty(STDERR_FILENO) != 0
+  private let next = Mutex(ContinuousClock.now)
+
+  func show(_ progress: LoadProgress) {
+    if isTerminal {
+      printError("\r\u{1B}[K\(progress.line())")
+    } else if isDue() {
+      printError("\(progress.line())\n")
+    }
+  }
+
+  func end() { if isTerminal { printError("\n") } }
+
+  private func isDue() -> Bool {
+    next.withLock { next in
+      if next > .now { return false }
+      next = .now + Self.interval
+      return true
+    }
+  }
 }
