@@ -93,6 +93,19 @@ let package = Package(
     tests("PostgreSQLTests", ["PostgreSQL", "TestSupport"]),
     tests("RedisTests", ["Redis", "TestSupport"]),
     tests("TicketingTests", ["Ticketing"]),
+    tests("PipelineTests", ["Pipeline", "Ticketing"]),
+    tests(
+      "GatewayTests",
+      [
+        "Gateway", "Pipeline", "Ticketing", logging, lifecycle,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        nioCore, nioHTTP1,
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+      ]),
     tests("LoadTestTests", ["LoadTest", nioCore, nioPosix, nioHTTP1]),
   ]
 )

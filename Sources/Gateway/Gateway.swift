@@ -41,6 +41,29 @@ public struct GatewayDependencies: Sendable {
 
 /// The gateway's services: the HTTP server, last, and what must run beside it.
 public func makeGateway(_ dependencies: GatewayDependencies, host: String, port: Int) throws -> [any Service] {
+  let (table, services) = try makeRoutes(dependencies)
+  let application = Application(
+    responder: GatewayResponder(table),
+    server: HTTPServerBuilder { responder in
+      EventLoopChannel(
+        http: HTTP1Channel(
+          responder: responder,
+          configuration: .init(
+            additionalChannelHandlers: [RequestGuard()], idleTimeout: Limits.idle,
+            httpDecoderConfiguration: .init(
+              maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
+              maxHeaderFieldCount: Limits.headerFields))))
+    },
+    configuration: .init(
+      address: .hostname(host, port: port), serverName: "TicketHub", backlog: 4096,
+      availableConnectionsDelegate: MaximumAvailableConnections(Limits.connections)),
+    onServerRunning: { _ in dependencies.logger.info("gateway ready", metadata: ["address": "http://\(host):\(port)"]) },
+    logger: dependencies.logger)
+  return services + [application]
+}
+
+/// All operations, and the services that must run for them.
+func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTable, services: [any Service]) {
   let authenticator = Authenticator(
     authority: dependencies.authority, accounts: dependencies.accounts, now: dependencies.now, logger: dependencies.logger)
   let waiters = Waiters(feed: dependencies.changes)
@@ -70,25 +93,7 @@ public func makeGateway(_ dependencies: GatewayDependencies, host: String, port:
   HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(
     to: &table)
   try ContractRoutes().add(to: &table)
-
-  let application = Application(
-    responder: GatewayResponder(table),
-    server: HTTPServerBuilder { responder in
-      EventLoopChannel(
-        http: HTTP1Channel(
-          responder: responder,
-          configuration: .init(
-            additionalChannelHandlers: [RequestGuard()], idleTimeout: Limits.idle,
-            httpDecoderConfiguration: .init(
-              maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
-              maxHeaderFieldCount: Limits.headerFields))))
-    },
-    configuration: .init(
-      address: .hostname(host, port: port), serverName: "TicketHub", backlog: 4096,
-      availableConnectionsDelegate: MaximumAvailableConnections(Limits.connections)),
-    onServerRunning: { _ in dependencies.logger.info("gateway ready", metadata: ["address": "http://\(host):\(port)"]) },
-    logger: dependencies.logger)
-  return [authenticator, waiters, keeper, ConnectionKeeper(publisher: dependencies.publisher), application]
+  return (table, [authenticator, waiters, keeper, ConnectionKeeper(publisher: dependencies.publisher)])
 }
 
 /// Has the connection to the broker made again as soon as it can be, so that it is not a client's request that finds it gone.

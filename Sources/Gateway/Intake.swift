@@ -65,7 +65,8 @@ struct Intake: Sendable {
         if backlog > Intake.maximumBacklog { answers[index] = .refused(place.progress, backlog: backlog) }
       }
       let records = queued.map(\.reservation)
-      let existing = await note(records, unless: answers)
+      let noted = records.indices.filter { answers[$0] == nil && records[$0]?.ordinal ?? 0 != 0 }
+      let existing = await note(noted, of: records)
       for (index, known) in existing {
         if known.request != records[index]?.request {
           answers[index] = .keyReused
@@ -80,7 +81,8 @@ struct Intake: Sendable {
         let known = existing[index]
         return .accepted(known ?? records[index], places[entries[index].partition]?.progress, isReplay: known != nil)
       }
-      await withdraw(records, answers, existing)
+      // Others' notes stay: they may be of an earlier request under the same key, which is queued.
+      await withdraw(noted.filter { existing[$0] == nil }, of: records, answers)
       return answers.map { $0 ?? .unknown }
     }
 
@@ -94,12 +96,11 @@ struct Intake: Sendable {
     }
 
     /// Notes reservations as queued, and gives those that were known before, by their index.
-    private func note(_ records: [ReservationRecord?], unless answers: [Answer?]) async -> [Int: ReservationRecord] {
-      let fresh = records.indices.filter { answers[$0] == nil && records[$0]?.ordinal ?? 0 != 0 }
-      if fresh.isEmpty { return [:] }
+    private func note(_ indices: [Int], of records: [ReservationRecord?]) async -> [Int: ReservationRecord] {
+      if indices.isEmpty { return [:] }
       do throws(ViewUnavailable) {
-        let known = try await view.note(fresh.compactMap { records[$0] })
-        return Dictionary(uniqueKeysWithValues: zip(fresh, known).compactMap { index, known in known.map { (index, $0) } })
+        let known = try await view.note(indices.compactMap { records[$0] })
+        return Dictionary(uniqueKeysWithValues: zip(indices, known).compactMap { index, known in known.map { (index, $0) } })
       } catch {
         logger.warning("reservations are queued without a note", metadata: ["reason": "\(error)"])
         return [:]
@@ -131,10 +132,10 @@ struct Intake: Sendable {
     }
 
     /// What is certainly not queued must not look as if it were.
-    private func withdraw(_ records: [ReservationRecord?], _ answers: [Answer?], _ existing: [Int: ReservationRecord]) async {
-      let noted = records.indices.compactMap { index in
+    private func withdraw(_ indices: [Int], of records: [ReservationRecord?], _ answers: [Answer?]) async {
+      let noted = indices.compactMap { index in
         switch answers[index] {
-        case .refused, .unavailable: existing[index] == nil && records[index]?.ordinal ?? 0 != 0 ? records[index] : nil
+        case .refused, .unavailable: records[index]
         default: nil
         }
       }

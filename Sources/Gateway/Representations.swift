@@ -194,14 +194,16 @@ extension ReservationRecord {
 }
 
 extension JSONWriter {
+  /// What the event does not have, and was rejected for it, has no name and is left out.
   fileprivate mutating func write(_ selection: Selection, of event: KnownEvent) {
     switch selection {
     case .best(let section, let quantity, let adjacent):
-      member("section", event.event.sections[section].id)
+      if event.plan.sections.indices.contains(section) { member("section", event.plan.sections[section].id) }
       member("quantity", quantity)
       if !adjacent { member("adjacent", false) }
     case .seats(let seats):
-      array("seats") { list in for seat in seats { list.element(event.plan.name(of: seat)) } }
+      let known = seats.filter { event.plan.position(of: $0) != nil }
+      array("seats") { list in for seat in known { list.element(event.plan.name(of: seat)) } }
     }
   }
 }

@@ -26,12 +26,16 @@ public struct EventRecord: Hashable, Sendable {
   /// Its place in a list of events.
   public var pageMark: PageMark { PageMark(time: startsAt, id: event.id.rawValue) }
 
-  /// Whether this is the same offer, whenever it was made: what a repeated idempotency key is compared by.
+  /// Whether this is the same offer, whenever it was made: what a repeated idempotency key is compared by. A sale that opens at once
+  /// opens when its event is created.
   public func isSameOffer(as other: EventRecord) -> Bool {
     var copy = other
     copy.createdAt = createdAt
+    if other.opensAtOnce { copy.event.salesOpenAt = createdAt }
     return self == copy
   }
+
+  private var opensAtOnce: Bool { event.salesOpenAt == createdAt }
 }
 
 extension EventRecord {

@@ -45,6 +45,8 @@ extension Timestamp {
     }
     guard position == bytes.count else { return nil }
     let seconds = Self.days(from: year, month, day) * 86400 + hour * 3600 + minute * 60 + min(second, 59) - offset
+    // An offset can lead out of the years that can be written.
+    guard (1...9999).contains(Self.civil(days: Self.floorDivide(seconds, 86400).quotient).year) else { return nil }
     self.init(microseconds: Int64(seconds) * 1_000_000 + Int64(fraction))
   }
 

@@ -49,6 +49,6 @@ enum EmailAddress {
       (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
         && label.unicodeScalars.allSatisfy { $0 == "-" || $0.properties.isAlphabetic || $0.properties.numericType != nil }
     }
-    return local && !parts[0].hasPrefix(".") && !parts[0].hasSuffix(".") && domain
+    return local && !parts[0].hasPrefix(".") && !parts[0].hasSuffix(".") && !parts[0].contains("..") && domain
   }
 }

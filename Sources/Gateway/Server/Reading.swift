@@ -48,7 +48,8 @@ extension Request {
   /// The seconds of `Prefer: wait=N` (RFC 7240), at most ``Limits/waitSeconds``; nil without one.
   var preferredWait: Int? {
     for preference in (headers[.prefer] ?? "").split(separator: ",") {
-      let parts = preference.split(separator: ";")[0].split(separator: "=", maxSplits: 1).map {
+      // What is behind a semicolon are the preference's own parameters.
+      let parts = preference.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1).map {
         $0.filter { $0 != " " && $0 != "\"" }
       }
       if parts.count == 2, parts[0].lowercased() == "wait", let seconds = Int(parts[1]), seconds >= 0 {

@@ -1,0 +1,81 @@
+import Pipeline
+import Synchronization
+import Ticketing
+
+/// A database of reservations in memory, which the test can take away.
+final class FakeReservationStore: ReservationStore {
+  struct State {
+    var isAway = false
+    var reservations: [ReservationID: ReservationRecord] = [:]
+    var availability: Availability?
+    var seats: ViewedSeats?
+  }
+
+  private let state = Mutex(State())
+
+  func set(_ change: @Sendable (inout State) -> Void) { state.withLock { change(&$0) } }
+
+  private func present() throws(StoreUnavailable) {
+    if state.withLock({ $0.isAway }) { throw StoreUnavailable("taken away by the test") }
+  }
+
+  func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord? {
+    try present()
+    return state.withLock { $0.reservations[id] }
+  }
+
+  func reservations(
+    of customer: CustomerID, after: PageMark?, limit: Int
+  ) async throws(StoreUnavailable) -> [ReservationRecord] {
+    try present()
+    return state.withLock { Array($0.reservations.values.filter { $0.customer == customer }.prefix(limit)) }
+  }
+
+  func availability(of event: EventID) async throws(StoreUnavailable) -> Availability? {
+    try present()
+    return state.withLock { $0.availability }
+  }
+
+  func seats(of event: Event, section: SectionIndex) async throws(StoreUnavailable) -> ViewedSeats? {
+    try present()
+    return state.withLock { $0.seats }
+  }
+
+  func isReady() async -> Bool { state.withLock { !$0.isAway } }
+}
+
+/// Accounts in memory. Passwords are kept as they are.
+final class FakeAccounts: Accounts {
+  private let state = Mutex((users: [String: (user: User, password: String)](), revoked: [UInt128]()))
+
+  var revoked: [UInt128] { state.withLock { $0.revoked } }
+
+  func register(_ account: NewAccount, role: User.Role) async throws(AccountFailure) -> User {
+    let user: User? = state.withLock { state in
+      let email = account.email.lowercased()
+      guard state.users[email] == nil else { return nil }
+      let id = CustomerID(UInt128(state.users.count + 100))
+      let user = User(id: id, email: account.email, name: account.name, role: role, createdAt: present)
+      state.users[email] = (user, account.password)
+      return user
+    }
+    guard let user else { throw .emailTaken }
+    return user
+  }
+
+  func authenticate(email: String, password: String) async throws(AccountFailure) -> User? {
+    state.withLock { state in state.users[email.lowercased()].flatMap { $0.password == password ? $0.user : nil } }
+  }
+
+  func user(_ id: CustomerID) async throws(AccountFailure) -> User? {
+    state.withLock { state in state.users.values.first { $0.user.id == id }?.user }
+  }
+
+  func revoke(session: UInt128, expiresAt: Timestamp) async throws(AccountFailure) {
+    state.withLock { $0.revoked.append(session) }
+  }
+
+  func revokedSessions(since time: Timestamp) async throws(AccountFailure) -> (sessions: [UInt128], now: Timestamp) {
+    (revoked, present)
+  }
+}

@@ -1,0 +1,123 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOEmbedded
+import Pipeline
+import ServiceLifecycle
+import Ticketing
+
+@testable import Gateway
+
+/// The gateway's operations over fakes; requests go straight to them, without a network.
+struct TestGateway {
+  let view = FakeView()
+  let publisher = FakePublisher()
+  let catalogue = FakeCatalogue()
+  let events = FakeEventStore()
+  let reservations = FakeReservationStore()
+  let accounts = FakeAccounts()
+  let feed = FakeFeed()
+  let authority = TokenAuthority(secret: Array(1...32))
+  private let responder: GatewayResponder
+
+  /// With ``EventRecord/sample(id:status:startsAt:)`` in its catalogue.
+  init() throws {
+    let dependencies = GatewayDependencies(
+      publisher: publisher, view: view, catalogue: catalogue, changes: feed, events: events, reservations: reservations,
+      accounts: accounts, authority: authority, partitioning: Partitioning(count: 16), now: { present }, logger: .silent)
+    responder = GatewayResponder(try makeRoutes(dependencies).table)
+    catalogue.put(.sample())
+  }
+
+  /// The header that signs a request.
+  func token(of user: CustomerID = customer, role: User.Role = .customer, lifetime: Int = 60, session: UInt128 = 1) -> String {
+    let token = AccessToken(user: user, session: session, role: role, expiresAt: present.adding(seconds: lifetime))
+    return "Bearer \(authority.issue(token))"
+  }
+
+  /// Sends a request; signed as ``customer`` unless it has an authorization, and with the media type JSON if it has a body.
+  func send(
+    _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, isSigned: Bool = true
+  ) async throws -> Answer {
+    var headers = headers
+    if isSigned, headers[.authorization] == nil { headers[.authorization] = token() }
+    if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
+    let request = Request.sample(method, path, headers, body: body)
+    let context = GatewayContext(source: .init(channel: NIOAsyncTestingChannel(), logger: .silent))
+    let response = try await responder.respond(to: request, context: context)
+    let collector = Collector()
+    try await response.body.write(CollectingWriter(collector: collector))
+    return Answer(
+      status: response.status.code, headers: response.headers, bytes: collector.buffer.map { Array($0.readableBytesView) } ?? [])
+  }
+
+  struct Answer {
+    var status: Int
+    var headers: HTTPFields
+    var bytes: [UInt8]
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+    var type: String? { headers[.contentType] }
+
+    /// A member of the body, which must be an object.
+    subscript(_ keys: String...) -> JSONValue? {
+      keys.reduce(try? JSONParser.parse(bytes)) { value, key in
+        switch value {
+        case .object(let members)?: members.first { $0.key == key }?.value
+        case .array(let elements)?: Int(key).flatMap { elements.indices.contains($0) ? elements[$0] : nil }
+        default: nil
+        }
+      }
+    }
+
+    /// The code of a problem; nil if it is none.
+    var code: String? {
+      guard type == "application/problem+json", case .string(let code)? = self["code"] else { return nil }
+      return self["status"] == .integer(Int64(status)) ? code : nil
+    }
+
+    /// The pointers of a problem's errors.
+    var pointers: [String] {
+      guard case .array(let errors)? = self["errors"] else { return [] }
+      return errors.compactMap { error in
+        guard case .object(let members) = error, case .string(let pointer)? = members.first(where: { $0.key == "pointer" })?.value
+        else { return nil }
+        return pointer
+      }
+    }
+  }
+}
+
+/// What a response's body wrote.
+private final class Collector {
+  var buffer: ByteBuffer?
+}
+
+private struct CollectingWriter: ResponseBodyWriter {
+  let collector: Collector
+
+  mutating func write(_ buffer: ByteBuffer) async throws {
+    var whole = collector.buffer ?? ByteBuffer()
+    whole.writeImmutableBuffer(buffer)
+    collector.buffer = whole
+  }
+
+  consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
+}
+
+extension Request {
+  static func sample(
+    _ method: HTTPRequest.Method = .get, _ path: String = "/", _ headers: HTTPFields = [:], body: String? = nil
+  ) -> Request {
+    Request(
+      head: HTTPRequest(method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers),
+      body: RequestBody(buffer: ByteBuffer(string: body ?? "")))
+  }
+}
+
+extension Logger {
+  /// Problems that a test makes are no news.
+  static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}

@@ -1,0 +1,151 @@
+import Pipeline
+import Synchronization
+import Testing
+
+/// `Task.immediate` runs until its first suspension before it returns, so that whoever asked is known to wait.
+struct CoalescerTests {
+  @Test func `what comes while a batch is under way shares the next, in its order`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10)
+    var started = batches.started.makeAsyncIterator()
+    let asked = (0..<6).map { request in Task.immediate { await coalescer.submit(request) } }
+
+    let first = try #require(await started.next())
+    #expect(first.requests == [0])
+    first.finish()
+    let second = try #require(await started.next())
+    #expect(second.requests == [1, 2, 3, 4, 5])
+    second.finish()
+    for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+  }
+
+  @Test func `a batch has no more requests than it may, and the rest is not forgotten`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 10)
+    var started = batches.started.makeAsyncIterator()
+    let asked = (0..<6).map { request in Task.immediate { await coalescer.submit(request) } }
+
+    for expected in [[0], [1, 2], [3, 4], [5]] {
+      let batch = try #require(await started.next())
+      #expect(batch.requests == expected)
+      batch.finish()
+    }
+    for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+  }
+
+  @Test func `as many batches are under way as there are lanes, and a free lane takes what waits`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 10, lanes: 2, maximumWaiting: 10)
+    var started = batches.started.makeAsyncIterator()
+    let asked = (0..<4).map { request in Task.immediate { await coalescer.submit(request) } }
+
+    let first = try #require(await started.next())
+    let second = try #require(await started.next())
+    #expect([first.requests, second.requests] == [[0], [1]])
+    // The first is still under way.
+    second.finish()
+    let third = try #require(await started.next())
+    #expect(third.requests == [2, 3])
+    #expect(await asked[1].value == "answer to 1")
+    third.finish()
+    #expect(await asked[2].value == "answer to 2")
+    #expect(await asked[3].value == "answer to 3")
+    first.finish()
+    #expect(await asked[0].value == "answer to 0")
+    #expect(batches.count == 3)
+  }
+
+  @Test func `one more than may wait is refused at once, and taken later`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 2)
+    var started = batches.started.makeAsyncIterator()
+    let asked = (0..<3).map { request in Task.immediate { await coalescer.submit(request) } }
+
+    #expect(await coalescer.submit(3) == nil)
+    try #require(await started.next()).finish()
+    let second = try #require(await started.next())
+    #expect(second.requests == [1, 2])
+    let again = Task.immediate { await coalescer.submit(3) }
+    second.finish()
+    try #require(await started.next()).finish()
+    #expect(await again.value == "answer to 3")
+    for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+  }
+
+  @Test func `a lane that became free takes the next request at once`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 0)
+    var started = batches.started.makeAsyncIterator()
+    for request in 0..<5 {
+      let task = Task.immediate { await coalescer.submit(request) }
+      try #require(await started.next()).finish()
+      #expect(await task.value == "answer to \(request)")
+    }
+  }
+
+  @Test(arguments: [1, 3])
+  func `under many tasks nothing is lost, doubled or mixed up, and the limits hold`(lanes: Int) async {
+    let tally = Mutex((underWay: 0, mostUnderWay: 0, largest: 0, processed: [Int: Int]()))
+    let coalescer = Coalescer<Int, Int>(maximumBatch: 16, lanes: lanes, maximumWaiting: 10_000) { requests in
+      tally.withLock { tally in
+        tally.underWay += 1
+        tally.mostUnderWay = max(tally.mostUnderWay, tally.underWay)
+        tally.largest = max(tally.largest, requests.count)
+        for request in requests { tally.processed[request, default: 0] += 1 }
+      }
+      await Task.yield()
+      tally.withLock { $0.underWay -= 1 }
+      return requests.map { $0 * 2 }
+    }
+    let wrong = await withTaskGroup(of: Int.self) { group in
+      for client in 0..<400 {
+        group.addTask {
+          var wrong = 0
+          for round in 0..<20 {
+            let request = client * 1000 + round
+            if await coalescer.submit(request) != request * 2 { wrong += 1 }
+          }
+          return wrong
+        }
+      }
+      return await group.reduce(0, +)
+    }
+    #expect(wrong == 0)
+    tally.withLock { tally in
+      #expect(tally.processed.count == 400 * 20)
+      #expect(tally.processed.values.allSatisfy { $0 == 1 })
+      #expect(tally.underWay == 0)
+      #expect((1...lanes).contains(tally.mostUnderWay))
+      #expect((1...16).contains(tally.largest))
+    }
+  }
+}
+
+/// Batches that are under way until the test finishes them.
+private final class Batches: Sendable {
+  struct Batch {
+    let requests: [Int]
+    fileprivate let continuation: CheckedContinuation<Void, Never>
+
+    func finish() { continuation.resume() }
+  }
+
+  let started: AsyncStream<Batch>
+  private let source: AsyncStream<Batch>.Continuation
+  private let begun = Mutex(0)
+
+  init() { (started, source) = AsyncStream.makeStream() }
+
+  /// How many have begun so far.
+  var count: Int { begun.withLock { $0 } }
+
+  func coalescer(maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int) -> Coalescer<Int, String> {
+    Coalescer(maximumBatch: maximumBatch, lanes: lanes, maximumWaiting: maximumWaiting) { requests in
+      self.begun.withLock { $0 += 1 }
+      await withCheckedContinuation { continuation in
+        _ = self.source.yield(Batch(requests: requests, continuation: continuation))
+      }
+      return requests.map { "answer to \($0)" }
+    }
+  }
+}
