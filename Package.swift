@@ -106,6 +106,8 @@ let package = Package(
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
       ]),
+    // The processes under test are the executable's own: it is named here so that it is built before the tests run.
+    tests("EndToEndTests", ["Pipeline", "TestSupport", "Ticketing", "tickethub"]),
     tests("LoadTestTests", ["LoadTest", nioCore, nioPosix, nioHTTP1]),
   ]
 )

@@ -25,11 +25,11 @@ public struct PostgresEventStore: EventStore {
 
   public func event(_ id: EventID) async throws(StoreUnavailable) -> EventRecord? { try await events([id.rawValue]).first }
 
-  public func publishedEvents(after mark: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
+  public func publishedEvents(after mark: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
     let ids = try await store {
       try await pool.query(
         PostgresQuery(
-          Self.published, .timestamp(microsecondsSince1970: mark.time.microseconds), .uuid(mark.id), .int8(Int64(limit)))
+          Self.published, Self.time(mark), .uuid(mark?.id ?? 0), .int8(Int64(limit)))
       ).map { try $0.uuid(0) }
     }
     return try await events(ids)
@@ -39,16 +39,23 @@ public struct PostgresEventStore: EventStore {
     try await store { Int(try await pool.query(PostgresQuery(Self.countPublished)).first?.int8(0) ?? 0) }
   }
 
-  public func events(of organiser: CustomerID, after mark: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
+  public func events(of organiser: CustomerID, after mark: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
+  {
     let ids = try await store {
       try await pool.query(
         PostgresQuery(
-          Self.ofOrganiser, .uuid(organiser.rawValue), .timestamp(microsecondsSince1970: mark.time.microseconds), .uuid(mark.id),
-          .int8(Int64(limit)))
+          Self.ofOrganiser, .uuid(organiser.rawValue), Self.time(mark), .uuid(mark?.id ?? 0), .int8(Int64(limit)))
       ).map { try $0.uuid(0) }
     }
     return try await events(ids)
   }
+
+  private static func time(_ mark: PageMark?) -> PostgresValue {
+    .timestamp(microsecondsSince1970: mark?.time.microseconds ?? earliest)
+  }
+
+  /// Earlier than any event: the year 0.
+  private static let earliest: Int64 = -62_167_219_200_000_000
 
   /// In the order of the ids.
   private func events(_ ids: [UInt128]) async throws(StoreUnavailable) -> [EventRecord] {

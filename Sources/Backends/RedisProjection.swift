@@ -8,8 +8,9 @@ public struct RedisProjection: Projection {
 
   public init(_ redis: RedisClient) { self.redis = redis }
 
-  /// Writes one event's change if the view is at the version that it starts from, and gives the version that the view was at. Being
-  /// atomic, it is what keeps the view from ever going backwards or having a hole.
+  /// Writes one event's change if the view is at the version that it starts from, and gives the version that the view was at, and the
+  /// numbers of the reservations that it knew nothing of. Being atomic, it is what keeps the view from ever going backwards or having
+  /// a hole.
   ///
   /// KEYS: version, availability, reservations…, then a key a seat write.
   /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", records…, then offset and letters a
@@ -17,11 +18,14 @@ public struct RedisProjection: Projection {
   private static let apply = RedisScript(
     """
     local version = tonumber(redis.call('GET', KEYS[1]) or '0')
-    if version ~= tonumber(ARGV[1]) then return version end
+    if version ~= tonumber(ARGV[1]) then return {version} end
+    local reply = {version}
     redis.call('SET', KEYS[1], ARGV[2])
     if ARGV[5] ~= '' then redis.call('SET', KEYS[2], ARGV[5]) end
     local reservations = tonumber(ARGV[4])
-    for i = 1, reservations do redis.call('SET', KEYS[2 + i], ARGV[5 + i], 'EX', ARGV[3]) end
+    for i = 1, reservations do
+      if not redis.call('SET', KEYS[2 + i], ARGV[5 + i], 'GET', 'EX', ARGV[3]) then reply[#reply + 1] = i end
+    end
     local argument = 6 + reservations
     for i = 3 + reservations, #KEYS do
       if ARGV[argument] == '-1' then
@@ -31,7 +35,7 @@ public struct RedisProjection: Projection {
       end
       argument = argument + 2
     end
-    return version
+    return reply
     """)
 
   public func project(
@@ -39,9 +43,6 @@ public struct RedisProjection: Projection {
   ) async throws(ViewUnavailable) -> [ProjectionResult] {
     var pipeline = RedisPipeline()
     for change in changes { append(change, to: &pipeline) }
-    for change in changes where change.writesCustomersLists {
-      for reservation in change.reservations { appendToList(reservation, &pipeline) }
-    }
     if let progress {
       pipeline.append("SET", .string(RedisKeys.progress(partition)), .string("\(progress.ordinal) \(progress.rate)"))
     }
@@ -51,10 +52,15 @@ public struct RedisProjection: Projection {
     }
     let replies = try await redis.ask(pipeline)
     var results: [ProjectionResult] = []
+    var lists = RedisPipeline()
     for (change, reply) in zip(changes, replies) {
-      let version = try reply.expectInteger()
+      let numbers = try (reply.array ?? []).map { (number) throws(ViewUnavailable) in try number.expectInteger() }
+      guard let version = numbers.first else { throw ViewUnavailable("an unexpected reply of Redis: \(reply)") }
       results.append(version == change.fromVersion || version >= change.toVersion ? .done : .gap(viewVersion: version))
+      let unknown = numbers.dropFirst().map { change.reservations[Int($0) - 1] }
+      for reservation in change.writesCustomersLists ? change.reservations : unknown { appendToList(reservation, &lists) }
     }
+    if !lists.isEmpty { _ = try await redis.ask(lists) }
     return results
   }
 
@@ -107,12 +113,25 @@ public struct RedisProjection: Projection {
     return Set(zip(partitions, replies.dropFirst()).filter { $0.1.string == run }.map(\.0))
   }
 
-  public func markComplete(_ partition: Int) async throws(ViewUnavailable) {
+  public func beginComparison(of partition: Int) async throws(ViewUnavailable) -> String {
     var info = RedisPipeline()
     info.append("INFO", "server")
-    let run = try runID(in: try await redis.ask(info)[0])
+    let comparison = "\(try runID(in: try await redis.ask(info)[0])) \(UInt64.random(in: .min ... .max))"
     var pipeline = RedisPipeline()
-    pipeline.append("SET", .string(RedisKeys.complete(partition)), .string(run))
+    pipeline.append("SET", .string(RedisKeys.comparison(partition)), .string(comparison))
+    _ = try await redis.ask(pipeline)
+    return comparison
+  }
+
+  /// KEYS: comparison, complete. ARGV: the comparison, the run of the server in which it began.
+  private static let complete = RedisScript(
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2]) end return 0")
+
+  public func markComplete(_ partition: Int, since comparison: String) async throws(ViewUnavailable) {
+    var pipeline = RedisPipeline()
+    pipeline.append(
+      Self.complete, keys: [.string(RedisKeys.comparison(partition)), .string(RedisKeys.complete(partition))],
+      arguments: [.string(comparison), .string(String(comparison.prefix { $0 != " " }))])
     _ = try await redis.ask(pipeline)
   }
 

@@ -68,6 +68,14 @@ public struct RedisView: ReservationView {
     for index in reservations.indices {
       existing.append(decoded(try replies[index * 3].expectBytes(), ReservationRecord.init(decoding:)))
     }
+    // A reservation that was known is in its customer's list already, by the time of its first request.
+    var repeated = RedisPipeline()
+    for (reservation, known) in zip(reservations, existing) {
+      guard let known, known.pageMark != reservation.pageMark else { continue }
+      let list = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
+      repeated.append("ZREM", list, .bytes(reservation.pageMark.listMember))
+    }
+    if !repeated.isEmpty { _ = try await redis.ask(repeated) }
     return existing
   }
 

@@ -25,7 +25,7 @@ struct CatalogueKeeper: Service {
   }
 
   private func listAll() async throws {
-    var mark = PageMark(time: Timestamp(microseconds: .min), id: 0)
+    var mark: PageMark?
     var count = 0
     while true {
       let events = try await store.publishedEvents(after: mark, limit: Self.page)

@@ -51,7 +51,7 @@ public func makeGateway(_ dependencies: GatewayDependencies, host: String, port:
           configuration: .init(
             additionalChannelHandlers: [RequestGuard()], idleTimeout: Limits.idle,
             httpDecoderConfiguration: .init(
-              maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
+              maxHeaderFieldSize: Limits.headBytes, maxHeaderListSize: Limits.headBytes,
               maxHeaderFieldCount: Limits.headerFields))))
     },
     configuration: .init(
@@ -80,7 +80,7 @@ func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTabl
   ).add(to: &table)
   let reader = ReservationReader(view: dependencies.view, store: dependencies.reservations)
   CreateReservation(
-    authenticator: authenticator, directory: directory, intake: intake, now: dependencies.now
+    authenticator: authenticator, directory: directory, view: dependencies.view, intake: intake, now: dependencies.now
   ).add(to: &table)
   GetReservation(
     authenticator: authenticator, directory: directory, reader: reader, waiters: waiters, view: dependencies.view,

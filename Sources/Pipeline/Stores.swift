@@ -5,12 +5,12 @@ public protocol EventStore: Sendable {
   /// Creates the event. If there is one with this id already, gives that one and changes nothing.
   func create(_ event: EventRecord) async throws(StoreUnavailable) -> EventRecord
   func event(_ id: EventID) async throws(StoreUnavailable) -> EventRecord?
-  /// Published events that start after `after`, soonest first.
-  func publishedEvents(after: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
+  /// Published events, soonest first, from the one after `after`.
+  func publishedEvents(after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
   /// How many events are published.
   func publishedCount() async throws(StoreUnavailable) -> Int
-  /// All of an organiser's events, drafts included, soonest first.
-  func events(of organiser: CustomerID, after: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
+  /// All of an organiser's events, drafts included, soonest first, from the one after `after`.
+  func events(of organiser: CustomerID, after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
 }
 
 /// What the database knows of reservations, for when the view does not.

@@ -107,8 +107,11 @@ public protocol Projection: Sendable {
   /// The partitions whose events the view is known to have completely, since the Redis server that answers was last started or
   /// emptied.
   func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int>
-  /// Says that the view has all of this partition's events.
-  func markComplete(_ partition: Int) async throws(ViewUnavailable)
+  /// To be called before the view of this partition's events is compared with the journal. Gives what the comparison is called.
+  func beginComparison(of partition: Int) async throws(ViewUnavailable) -> String
+  /// Says that the view has all of this partition's events. Without effect if the server was restarted or emptied since the
+  /// comparison began.
+  func markComplete(_ partition: Int, since comparison: String) async throws(ViewUnavailable)
 }
 
 /// What one event's view needs to go from a version to a later one.
@@ -120,7 +123,8 @@ public struct ViewChange: Sendable {
   /// Nil where the counts and seats come with a later change.
   public var availability: Availability?
   public var seats: SeatChange
-  /// Whether the customers' own lists must be written too; they usually are, by the gateway's note.
+  /// Whether the customers' own lists must be written in any case. Else only those of reservations that the view does not know: what
+  /// the gateway noted is in its list.
   public var writesCustomersLists: Bool
 
   public enum SeatChange: Sendable {

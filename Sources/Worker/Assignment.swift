@@ -14,7 +14,7 @@ enum Assignment {
     var share: [Int] = []
     for partition in 0..<partitions {
       let preferred = members.sorted { preference(partition, $0) > preference(partition, $1) }
-      let chosen = preferred.first { load[$0, default: 0] < fair || load[$0] == fair && withOneMore > 0 }
+      let chosen = preferred.first { load[$0, default: 0] < fair || load[$0, default: 0] == fair && withOneMore > 0 }
       guard let chosen else { preconditionFailure("\(partition) of \(partitions) partitions finds no room in \(load)") }
       if load[chosen, default: 0] == fair { withOneMore -= 1 }
       load[chosen, default: 0] += 1

@@ -12,6 +12,9 @@ final class PartitionConsumer: Sendable {
   static let maximumBatch = 512
   /// The longest wait for a message. It bounds how late a hold expires and how long giving the partition up takes.
   static let patience = Duration.milliseconds(100)
+  /// How often the journal is asked for holds that somebody else has given since the partition was taken over: the former owner with
+  /// its last batch. Nothing else would tell when they end.
+  static let reviewInterval = Duration.seconds(5)
 
   let partition: Int
   private let queue: any CommandQueue
@@ -70,18 +73,24 @@ final class PartitionConsumer: Sendable {
   /// A partition's life: take, settle, project, acknowledge. A crash anywhere in it is mended by the messages coming back: those that
   /// are in the journal are not decided again.
   private func settleAll(of subscription: any CommandSubscription) async throws {
-    var settler = Settler(journal: journal, now: now, mustStop: { self.mustStop }, logger: logger)
+    var settler = Settler(journal: journal, now: now, logger: logger)
     var rate = DecisionRate()
     settler.takeOver(try await ownStreams())
+    var nextReview = ContinuousClock.now + Self.reviewInterval
     while !mustStop {
       let deliveries = try await subscription.take(Self.maximumMessages, waitingAtMost: waiting(for: settler.cache.nextExpiry))
       for batch in split(deliveries) {
         let began = ContinuousClock.now
-        let settlement = try await settler.settle(batch.commands, mayBeDecided: batch.redelivered)
+        let settlement = try await settler.settle(batch.commands, mayBeDecided: batch.redelivered) { mustStop }
         rate.note(settlement.decisions, in: .now - began)
         try await setAside(batch.unreadable + settlement.undecidable.map(letter))
+        if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
         await keeper.project(settlement.changes, partition: partition, progress: batch.lastOrdinal.map(rate.progress))
         if let tag = batch.lastTag { try await subscription.acknowledge(through: tag) }
+      }
+      if nextReview <= .now {
+        settler.takeOver(try await ownStreams())
+        nextReview = .now + Self.reviewInterval
       }
     }
   }

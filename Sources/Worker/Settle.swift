@@ -9,6 +9,9 @@ struct Settlement {
   var decisions = 0
   /// Commands that nothing can be decided about, and why.
   var undecidable: [(command: QueuedCommand, reason: String)] = []
+  /// Events for which there may be decisions that `changes` do not have: some of the commands had been decided before, or an attempt
+  /// failed. Nobody else may be there to show them.
+  var suspects: Set<EventID> = []
 }
 
 /// Decides commands against the events in memory and commits the decisions.
@@ -18,61 +21,79 @@ struct Settler {
 
   private let journal: any Journal
   private let now: @Sendable () -> Timestamp
-  private let mustStop: () -> Bool
   private let logger: Logger
   private(set) var cache = EventCache()
   private var recent = RecentCommands()
   /// Whether commands of this partition may have been decided without this settler knowing.
   private var mayBeBehind = true
 
-  /// - Parameter mustStop: whether to give up where the journal is away. Otherwise it is waited for, however long that takes.
-  init(journal: any Journal, now: @escaping @Sendable () -> Timestamp, mustStop: @escaping () -> Bool, logger: Logger) {
+  init(journal: any Journal, now: @escaping @Sendable () -> Timestamp, logger: Logger) {
     self.journal = journal
     self.now = now
-    self.mustStop = mustStop
     self.logger = logger
   }
 
-  /// To be called when somebody else may have written: when the partition is taken over.
+  /// To be called when somebody else may have written: when the partition is taken over, and now and then afterwards, since the one
+  /// who had it before may still be at its last batch.
   /// - Parameter streams: the partition's events that have a history.
   mutating func takeOver(_ streams: [EventStream]) {
-    mayBeBehind = true
-    for stream in streams { cache.noteExpiry(of: stream.event, at: stream.nextExpiry) }
+    for stream in streams {
+      if let known = cache[stream.event] {
+        if known.state.version == stream.version { continue }
+        cache.forget(stream.event)
+      }
+      mayBeBehind = true
+      cache.noteExpiry(of: stream.event, at: stream.nextExpiry)
+    }
   }
 
   /// Decides the holds whose time is over and then the commands, in this order, and commits all of it in one transaction. A command
   /// that was decided before is left out. Where the transaction fails, the events are forgotten, loaded and decided again.
   /// - Parameter mayBeDecided: whether some of the commands may have been delivered before.
-  /// - Throws: ``CancellationError`` only. Then nothing was decided, or nobody knows: the commands must be delivered again.
-  mutating func settle(_ commands: [QueuedCommand], mayBeDecided: Bool) async throws -> Settlement {
+  /// - Parameter isGivenUp: whether to stop trying; asked while the journal is away.
+  /// - Throws: ``CancellationError`` only.
+  mutating func settle(
+    _ commands: [QueuedCommand], mayBeDecided: Bool, isGivenUp: () -> Bool = { false }
+  ) async throws -> Settlement {
     if mayBeDecided { mayBeBehind = true }
+    var suspects: Set<EventID> = []
     var attempt = 0
     while true {
       let due = cache.eventsWithDueHolds(at: now())
       do throws(JournalFailure) {
-        let fresh = mayBeBehind ? try await undecided(commands) : commands
+        let decided = mayBeBehind ? try await journal(decided: commands) : []
+        let fresh = decided.isEmpty ? commands : commands.filter { !decided.contains($0.command.id) }
+        if !decided.isEmpty {
+          suspects.formUnion(commands.filter { decided.contains($0.command.id) }.map(\.command.event))
+        }
         try await load(Set(fresh.map(\.command.event)).union(due))
         let (drafts, undecidable) = decideAll(fresh, due: due)
         let batches = drafts.map { $0.finished(leadingTo: loaded($0.batch.event)) }
         let updated = batches.isEmpty ? [] : try await journal.commit(batches)
         mayBeBehind = false
-        return settlement(of: batches, updated: updated, commands: fresh, undecidable: undecidable)
+        var settlement = settlement(of: batches, updated: updated, commands: fresh, undecidable: undecidable)
+        settlement.suspects = suspects
+        return settlement
       } catch {
-        forget(Set(commands.map(\.command.event)).union(due))
+        let touched = Set(commands.map(\.command.event)).union(due)
+        forget(touched)
+        suspects.formUnion(touched)
         attempt += 1
-        guard case .unavailable(let reason) = error else { continue }
-        logger.warning(
-          "the journal is away; the batch will be tried again", metadata: ["reason": "\(reason)", "attempt": "\(attempt)"])
-        if mustStop() { throw CancellationError() }
+        switch error {
+        case .conflict where attempt == 1: continue
+        case .conflict: logger.error("the journal refuses the batch again and again", metadata: ["attempt": "\(attempt)"])
+        case .unavailable(let reason):
+          logger.warning(
+            "the journal is away; the batch will be tried again", metadata: ["reason": "\(reason)", "attempt": "\(attempt)"])
+        }
+        if isGivenUp() { throw CancellationError() }
         try await Task.sleep(for: .milliseconds(min(50 << min(attempt, 5), 1000)))
       }
     }
   }
 
-  private func undecided(_ commands: [QueuedCommand]) async throws(JournalFailure) -> [QueuedCommand] {
-    if commands.isEmpty { return [] }
-    let decided = try await journal.decided(commands.map(\.command.id))
-    return decided.isEmpty ? commands : commands.filter { !decided.contains($0.command.id) }
+  private func journal(decided commands: [QueuedCommand]) async throws(JournalFailure) -> Set<CommandID> {
+    commands.isEmpty ? [] : try await journal.decided(commands.map(\.command.id))
   }
 
   private mutating func load(_ events: Set<EventID>) async throws(JournalFailure) {
@@ -140,11 +161,18 @@ struct Settler {
       settlement.changes.append(
         ViewChange(
           event: batch.event, fromVersion: batch.fromVersion, toVersion: batch.toVersion,
-          reservations: batch.created + updated[batch.event, default: []],
+          reservations: batch.created.map(shown) + updated[batch.event, default: []],
           availability: Availability(version: batch.toVersion, sections: batch.counts),
           seats: .some(letters(of: batch)), writesCustomersLists: withoutNote))
     }
     return settlement
+  }
+
+  /// As the journal will tell it from now on: what has ended does not expire.
+  private func shown(_ reservation: ReservationRecord) -> ReservationRecord {
+    var reservation = reservation
+    if reservation.status != .held { reservation.expiresAt = nil }
+    return reservation
   }
 
   /// The seats that the batch took or freed, as the view shows them.

@@ -36,6 +36,9 @@ actor ViewKeeper {
 
   func abandon(_ partition: Int) { partitions[partition] = nil }
 
+  /// Has the view of these events compared with the journal: something may have been committed and never shown.
+  func suspect(_ events: Set<EventID>) { behind.formUnion(events) }
+
   /// Shows settled batches. Returns when they are shown or when it is clear that they will have to be caught up with.
   func project(_ changes: [ViewChange], partition: Int, progress: Progress?) async {
     if changes.isEmpty && progress == nil { return }
@@ -79,24 +82,33 @@ actor ViewKeeper {
     let complete = try await view.completePartitions(among: partitions.keys.sorted())
     let suspect = partitions.filter { !$0.value || !complete.contains($0.key) }.map(\.key)
     if suspect.isEmpty { return }
+    var comparisons: [Int: String] = [:]
+    for partition in suspect { comparisons[partition] = try await view.beginComparison(of: partition) }
     guard let streams = await journalStreams() else { return }
-    for partition in suspect.sorted() {
+    for (partition, comparison) in comparisons.sorted(by: { $0.key < $1.key }) {
       let own = streams.filter { partitioning.partition(of: $0.event) == partition }
       for (stream, version) in zip(own, try await view.versions(of: own.map(\.event))) where version < stream.version {
         guard try await catchUp(stream.event) else { return }
       }
-      try await view.markComplete(partition)
+      try await view.markComplete(partition, since: comparison)
       if partitions[partition] != nil { partitions[partition] = true }
     }
   }
 
   private func catchUp() async throws(ViewUnavailable) {
     for event in behind {
-      if try await catchUp(event) { behind.remove(event) }
+      // Taken off before and not after: a batch that finds a gap meanwhile puts it back, and that must not be lost.
+      behind.remove(event)
+      do throws(ViewUnavailable) {
+        if try await !catchUp(event) { behind.insert(event) }
+      } catch {
+        behind.insert(event)
+        throw error
+      }
     }
   }
 
-  /// Projects what the view lacks of an event, piece by piece. False if the journal is away.
+  /// Projects what the view lacks of an event, piece by piece. False if the journal is away or the view has moved meanwhile.
   private func catchUp(_ event: EventID) async throws(ViewUnavailable) -> Bool {
     let partition = partitioning.partition(of: event)
     while true {
@@ -112,7 +124,7 @@ actor ViewKeeper {
       let change = ViewChange(
         event: event, fromVersion: version, toVersion: changes.toVersion, reservations: changes.reservations,
         availability: changes.present?.availability, seats: .all(changes.present?.seats ?? []), writesCustomersLists: true)
-      _ = try await view.project([change], partition: partition, progress: nil)
+      guard try await view.project([change], partition: partition, progress: nil) == [.done] else { return false }
       if changes.present != nil {
         logger.info("the view has caught up", metadata: ["event": "\(event)", "version": "\(changes.toVersion)"])
         return true

@@ -18,6 +18,10 @@ struct GatewayCommand: AsyncParsableCommand {
   @Option(help: "Where to listen; TICKETHUB_HOST.") var host: String?
   @Option(help: "The port; TICKETHUB_PORT.") var port: Int?
 
+  func validate() throws {
+    if let port, !(0...65535).contains(port) { throw ValidationError("--port may be 0 to 65535") }
+  }
+
   func run() async throws {
     let settings = try await Settings()
     let logger = try settings.logger("gateway")

@@ -69,7 +69,7 @@ final class FakeEventStore: EventStore {
     return state.withLock { $0.events[id] }
   }
 
-  func publishedEvents(after: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
+  func publishedEvents(after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
     try present()
     return state.withLock { page(Array($0.events.values.filter { $0.event.status == .published }), after, limit) }
   }
@@ -79,13 +79,14 @@ final class FakeEventStore: EventStore {
     return state.withLock { $0.events.values.count { $0.event.status == .published } }
   }
 
-  func events(of organiser: CustomerID, after: PageMark, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
+  func events(of organiser: CustomerID, after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
     try present()
     return state.withLock { page(Array($0.events.values.filter { $0.organiser == organiser }), after, limit) }
   }
 }
 
-private func page(_ events: [EventRecord], _ after: PageMark, _ limit: Int) -> [EventRecord] {
+private func page(_ events: [EventRecord], _ after: PageMark?, _ limit: Int) -> [EventRecord] {
   let sorted = events.sorted { ($0.pageMark.time, $0.pageMark.id) < ($1.pageMark.time, $1.pageMark.id) }
+  guard let after else { return Array(sorted.prefix(limit)) }
   return Array(sorted.drop { ($0.pageMark.time, $0.pageMark.id) <= (after.time, after.id) }.prefix(limit))
 }

@@ -6,6 +6,7 @@ import Ticketing
 struct CreateReservation: Sendable {
   let authenticator: Authenticator
   let directory: EventDirectory
+  let view: any ReservationView
   let intake: Intake
   let now: @Sendable () -> Timestamp
 
@@ -19,9 +20,9 @@ struct CreateReservation: Sendable {
     let known = try await directory.event(event, for: user)
     let wanted = try NewReservationBody.read(body, customer: user.user, event: known)
     let acceptedAt = now()
-    try expectSale(of: known.event, at: acceptedAt)
-
     let id = DerivedIdentity.reservation(of: event, by: user.user, key: key)
+    if let refusal = refusal(of: known.event, at: acceptedAt), await !isNoted(id) { throw refusal }
+
     let command = Command(id: CommandID(id.rawValue), event: event, action: .reserve(wanted), acceptedAt: acceptedAt)
     let answer = await intake.take(command, partition: known.partition)
     guard case .accepted(let reservation?, let progress, let isReplay) = answer else { throw Problem(answer) }
@@ -33,17 +34,27 @@ struct CreateReservation: Sendable {
   }
 
   /// What can be known before the event's turn: the decision judges by the same rules once more.
-  private func expectSale(of event: Event, at time: Timestamp) throws {
+  private func refusal(of event: Event, at time: Timestamp) -> Problem? {
     switch event.status {
-    case .paused: throw Problem(.salesPaused, "The organiser has paused the sale.")
-    case .cancelled: throw Problem(.notOnSale, "The event is cancelled.")
-    case .draft: throw Problem(.notOnSale, "The event is not published.")
+    case .paused: return Problem(.salesPaused, "The organiser has paused the sale.")
+    case .cancelled: return Problem(.notOnSale, "The event is cancelled.")
+    case .draft: return Problem(.notOnSale, "The event is not published.")
     case .published:
       if time < event.salesOpenAt {
         let seconds = (event.salesOpenAt.microseconds - time.microseconds) / 1_000_000 + 1
-        throw Problem(.notOnSale, "The sale opens at \(event.salesOpenAt.rfc3339).", retryAfter: Int(seconds))
+        return Problem(.notOnSale, "The sale opens at \(event.salesOpenAt.rfc3339).", retryAfter: Int(seconds))
       }
-      if time >= event.salesCloseAt { throw Problem(.notOnSale, "The sale closed at \(event.salesCloseAt.rfc3339).") }
+      if time >= event.salesCloseAt { return Problem(.notOnSale, "The sale closed at \(event.salesCloseAt.rfc3339).") }
+      return nil
+    }
+  }
+
+  /// Whether the reservation was asked for before: repeated after the sale, the request is answered with the reservation as it stands.
+  private func isNoted(_ id: ReservationID) async -> Bool {
+    do throws(ViewUnavailable) {
+      return try await view.reservation(id) != nil
+    } catch {
+      return false
     }
   }
 }

@@ -57,7 +57,7 @@ struct EventRoutes: Sendable {
     let records: [EventRecord]
     if try request.flag("mine") {
       guard let user else { throw Problem(.unauthenticated, "Sign in to see your own events.") }
-      records = try await own(user.user, after: mark ?? PageMark(time: Timestamp(microseconds: 0), id: 0), limit: limit + 1)
+      records = try await own(user.user, after: mark, limit: limit + 1)
     } else {
       let from = mark ?? PageMark(time: now().adding(seconds: Self.secondsInList), id: 0)
       records = try await published(after: from, limit: limit + 1)
@@ -79,7 +79,7 @@ struct EventRoutes: Sendable {
     }
   }
 
-  private func own(_ organiser: CustomerID, after mark: PageMark, limit: Int) async throws -> [EventRecord] {
+  private func own(_ organiser: CustomerID, after mark: PageMark?, limit: Int) async throws -> [EventRecord] {
     do throws(StoreUnavailable) {
       return try await events.events(of: organiser, after: mark, limit: limit)
     } catch {

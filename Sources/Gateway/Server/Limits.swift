@@ -8,6 +8,8 @@ enum Limits {
   /// All header fields together.
   static let headerBytes = 16 << 10
   static let headerFields = 100
+  /// What is read of a request's line and header before the connection is given up: enough to tell which of the two is too large.
+  static let headBytes = 128 << 10
   /// From the first byte of a request to its last: a phone on a bad network needs a second or two.
   static let timeToSend = TimeAmount.seconds(15)
   /// Until a connection that asks nothing is closed.

@@ -102,8 +102,10 @@ extension PageMark {
 
   init?(cursor: String) {
     let parts = cursor.split(separator: "-", maxSplits: 1)
-    guard parts.count == 2, let time = UInt64(parts[0], radix: 16), let id = EventID(parts[1]) else { return nil }
-    self.init(time: Timestamp(microseconds: Int64(bitPattern: time)), id: id.rawValue)
+    guard parts.count == 2, let bits = UInt64(parts[0], radix: 16), let id = EventID(parts[1]) else { return nil }
+    let time = Timestamp(microseconds: Int64(bitPattern: bits))
+    guard Timestamp.representable.contains(time) else { return nil }
+    self.init(time: time, id: id.rawValue)
   }
 }
 

@@ -31,8 +31,12 @@ final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     if hasGivenUp { return }
     switch unwrapInboundIn(data) {
-    case .head:
+    case .head(let head):
       if deadline == nil { expectRequest(context) }
+      if head.headerBytes > Limits.headerBytes {
+        giveUp(context, Self.headersTooLarge)
+        return
+      }
     case .body: break
     case .end:
       deadline?.cancel()
@@ -47,10 +51,16 @@ final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
       return
     }
     if error as? HTTPParserError == .headerOverflow {
-      giveUp(context, Problem(.headersTooLarge, "The header fields may have \(Limits.headerBytes) bytes together."))
+      giveUp(context, Self.headersTooLarge)
     } else {
       giveUp(context, Problem(.validationFailed, "This is not HTTP/1.1.", status: .badRequest))
     }
+  }
+
+  private static var headersTooLarge: Problem {
+    Problem(
+      .headersTooLarge,
+      "There may be \(Limits.headerFields) header fields, and they may have \(Limits.headerBytes) bytes together.")
   }
 
   /// The clock runs from the connection's opening, so that a header sent byte by byte counts; between requests it is the idle timeout's.
@@ -71,4 +81,9 @@ final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     context.close(promise: nil)
   }
+}
+
+extension HTTPRequest {
+  /// The size of all header fields together.
+  fileprivate var headerBytes: Int { headerFields.reduce(0) { $0 + $1.name.rawName.utf8.count + $1.value.utf8.count } }
 }

@@ -90,7 +90,7 @@ private struct ProblemMiddleware: RouterMiddleware {
   }
 
   private func expectJSONIsAcceptable(_ request: Request) throws {
-    guard let accept = request.headers[.accept], !request.uri.path.hasPrefix("/openapi.") else { return }
+    guard let accept = request.headers[.accept], !accept.isEmpty, !request.uri.path.hasPrefix("/openapi.") else { return }
     let isAcceptable = accept.lowercased().split(separator: ",").contains { range in
       let parts = range.split(separator: ";").map { $0.drop(while: { $0 == " " }).prefix(while: { $0 != " " }) }
       let refused = parts.dropFirst().contains { $0 == "q=0" || $0 == "q=0.0" || $0 == "q=0.00" || $0 == "q=0.000" }

@@ -1,0 +1,57 @@
+import Foundation
+import Glibc
+import TestSupport
+
+/// A gateway or a worker that runs.
+final class TicketHubProcess: Sendable {
+  let pid: pid_t
+  private let log: String
+  private let status: Task<Int32, Never>
+
+  /// - Parameter log: the file to which it writes.
+  init(_ arguments: [String], environment: [String: String], log: String) throws {
+    let pid = try spawn(arguments, environment: environment, output: log, errors: log)
+    self.pid = pid
+    self.log = log
+    status = Task { await exitStatus(of: pid) }
+  }
+
+  /// Waits until it has said so in its log.
+  func logged(_ words: String) async throws {
+    try await eventually(within: .seconds(60), "'\(words)' in \(log)") {
+      try String(contentsOfFile: log, encoding: .utf8).contains(words)
+    }
+  }
+
+  /// Ends it at once, as a power cut would.
+  func kill() async {
+    Glibc.kill(pid, SIGKILL)
+    _ = await status.value
+  }
+
+  /// Asks it to end in an orderly way.
+  /// - Returns: its exit status, negative for a signal, and how long it took.
+  func terminate() async -> (status: Int32, time: Duration) {
+    let start = ContinuousClock.now
+    Glibc.kill(pid, SIGTERM)
+    return (await status.value, .now - start)
+  }
+}
+
+/// Runs `tickethub` to its end.
+func tickethub(
+  _ arguments: [String], environment: [String: String], input: String = ""
+) async throws -> (status: Int32, output: String, errors: String) {
+  let directory = "\(Checkout.state)/command-\(UUID().uuidString)"
+  try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: directory) }
+  // Files and not pipes, which would have to be read and written meanwhile.
+  let files = ["in", "out", "err"].map { "\(directory)/\($0)" }
+  try input.write(toFile: files[0], atomically: false, encoding: .utf8)
+  let pid = try spawn(
+    arguments, environment: environment, input: files[0], output: files[1], errors: files[2])
+  let status = await exitStatus(of: pid)
+  return (
+    status, try String(contentsOfFile: files[1], encoding: .utf8), try String(contentsOfFile: files[2], encoding: .utf8)
+  )
+}
