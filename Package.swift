@@ -92,12 +92,12 @@ let package = Package(
     tests("RabbitMQTests", ["RabbitMQ", "TestSupport"]),
     tests("PostgreSQLTests", ["PostgreSQL", "TestSupport"]),
     tests("RedisTests", ["Redis", "TestSupport"]),
-    tests("TicketingTests", ["Ticketing"]),
-    tests("PipelineTests", ["Pipeline", "Ticketing"]),
+    tests("TicketingTests", ["Ticketing", "TestSupport"]),
+    tests("PipelineTests", ["Pipeline", "TestSupport", "Ticketing"]),
     tests(
       "GatewayTests",
       [
-        "Gateway", "Pipeline", "Ticketing", logging, lifecycle,
+        "Gateway", "Pipeline", "TestSupport", "Ticketing", logging, lifecycle,
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),

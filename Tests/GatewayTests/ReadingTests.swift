@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import Pipeline
+import TestSupport
 import Testing
 import Ticketing
 
