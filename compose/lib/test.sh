@@ -9,6 +9,7 @@ run_tests() {
   lock
   steps=()
   trap summarize EXIT
+  rm -f "$state"/*Tests.log
 
   step "packages" install_packages
   step "swift format" check_format
@@ -16,7 +17,11 @@ run_tests() {
   all_passed || exit 1
   step "build, and imports" build_tests
   all_passed || exit 1
-  step "tests" run_swift_test
+  # One target after the other: many tests measure how long something takes, and all at once would starve each other of two cores.
+  for target in Tests/*Tests/; do
+    target=$(basename "$target")
+    step "$target" run_swift_test
+  done
   all_passed || exit 1
 }
 
@@ -54,12 +59,12 @@ build_tests() {
   attended building "$state/build.log" swift build --build-tests --explicit-target-dependency-import-check error
 }
 
-run_swift_test() {
+run_swift_test() { # the tests of $target
   # Into a file that is shown while it grows: the end of it is wanted again below the summary.
-  local shown status=0
-  : >"$state/test.log"
-  begin swift test --skip-build >"$state/test.log" 2>&1
-  tail -n +1 -f --pid="${children[0]}" "$state/test.log" &
+  local log=$state/$target.log shown status=0
+  : >"$log"
+  begin swift test --skip-build --filter "^$target\\." >"$log" 2>&1
+  tail -n +1 -f --pid="${children[0]}" "$log" &
   shown=$!
   finish || status=$?
   wait "$shown"
@@ -88,6 +93,6 @@ summarize() {
       printf '%-8s %-22s %4d s\n' "$outcome" "$name" "$seconds"
     done < <(printf '%s\n' "${steps[@]}")
   fi
-  grep -E '^. Test run with ' "$state/test.log" 2>/dev/null | tail -n 1 || true # there is none yet
+  grep -hE '^. Test run with ' "$state"/*Tests.log 2>/dev/null || true # there are none yet
   exit "$status"
 }
