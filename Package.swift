@@ -108,6 +108,18 @@ let package = Package(
       ]),
     // The processes under test are the executable's own: it is named here so that it is built before the tests run.
     tests("EndToEndTests", ["Pipeline", "TestSupport", "Ticketing", "tickethub"]),
+    .target(
+      name: "BackendsTestSupport", dependencies: ["Backends", "Pipeline", "Ticketing", "PostgreSQL", "Redis", "TestSupport"],
+      path: "Tests/BackendsTestSupport", swiftSettings: strict),
+    tests(
+      "BackendsTests",
+      ["Backends", "Pipeline", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport", "TestSupport", logging]),
+    tests(
+      "WorkerTests",
+      [
+        "Worker", "Backends", "Pipeline", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport", "TestSupport",
+        logging, lifecycle,
+      ]),
     tests("LoadTestTests", ["LoadTest", nioCore, nioPosix, nioHTTP1]),
   ]
 )

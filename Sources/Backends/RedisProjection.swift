@@ -57,6 +57,7 @@ public struct RedisProjection: Projection {
       let numbers = try (reply.array ?? []).map { (number) throws(ViewUnavailable) in try number.expectInteger() }
       guard let version = numbers.first else { throw ViewUnavailable("an unexpected reply of Redis: \(reply)") }
       results.append(version == change.fromVersion || version >= change.toVersion ? .done : .gap(viewVersion: version))
+      guard version == change.fromVersion else { continue }
       let unknown = numbers.dropFirst().map { change.reservations[Int($0) - 1] }
       for reservation in change.writesCustomersLists ? change.reservations : unknown { appendToList(reservation, &lists) }
     }

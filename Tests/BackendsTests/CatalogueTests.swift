@@ -1,0 +1,47 @@
+import Backends
+import BackendsTestSupport
+import Pipeline
+import Redis
+import Testing
+import Ticketing
+
+struct CatalogueTests {
+  /// Before all events.
+  private let start = PageMark(time: Timestamp(microseconds: 0), id: 0)
+
+  @Test func `events that start at the same time come in pages, each once`() async throws {
+    try await withRedis(redisDatabase()) { redis in
+      let catalogue = RedisCatalogue(redis)
+      let now = wallClock()
+      let events = (0..<150).map { _ in EventRecord.onSale([.standing(5)], startsAt: now) }
+      let later = EventRecord.onSale([.standing(5)], startsAt: now.adding(seconds: 1))
+      try await catalogue.list([later] + events)
+      #expect(try await catalogue.publishedEvents(after: start, limit: 10) == nil, "it is not known to be complete")
+      #expect(try await catalogue.listedCount() == nil)
+      try await catalogue.markListComplete()
+      #expect(try await catalogue.listedCount() == 151)
+
+      var listed: [EventRecord] = []
+      while true {
+        let page = try #require(try await catalogue.publishedEvents(after: listed.last?.pageMark ?? start, limit: 40))
+        listed += page
+        if page.isEmpty || listed.count > 151 { break }
+      }
+      #expect(listed == events.sorted { $0.event.id < $1.event.id } + [later])
+    }
+  }
+
+  @Test func `drafts can be read and are not listed`() async throws {
+    try await withRedis(redisDatabase()) { redis in
+      let catalogue = RedisCatalogue(redis)
+      let draft = EventRecord.onSale([.seated(rows: 2, of: 5)], status: .draft)
+      let published = EventRecord.onSale([.seated(rows: 2, of: 5)])
+      try await catalogue.list([draft, published])
+      try await catalogue.markListComplete()
+      #expect(try await catalogue.publishedEvents(after: start, limit: 10) == [published])
+      #expect(try await catalogue.listedCount() == 1)
+      #expect(try await catalogue.event(draft.event.id) == draft)
+      #expect(try await catalogue.event(random()) == nil)
+    }
+  }
+}

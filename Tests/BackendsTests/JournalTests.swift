@@ -1,0 +1,212 @@
+import BackendsTestSupport
+import Pipeline
+import PostgreSQL
+import Testing
+import Ticketing
+
+@testable import Backends
+
+struct JournalTests {
+  private let record = EventRecord.onSale([.seated(rows: 2, of: 10), .standing(5)])
+  private var id: EventID { record.event.id }
+
+  /// Runs the body with a journal that has the events.
+  private func withJournal(
+    _ others: EventRecord..., body: (PostgresJournal, PostgresPool) async throws -> Void
+  ) async throws {
+    try await withDatabase { database in
+      for event in [record] + others { _ = try await PostgresEventStore(database.pool).create(event) }
+      try await body(PostgresJournal(database.pool), database.pool)
+    }
+  }
+
+  private func expectConflict(
+    _ journal: PostgresJournal, _ batches: [EventBatch], sourceLocation: SourceLocation = #_sourceLocation
+  ) async {
+    let error = await #expect(throws: JournalFailure.self, sourceLocation: sourceLocation) {
+      _ = try await journal.commit(batches)
+    }
+    guard case .conflict? = error else {
+      Issue.record("\(String(describing: error)) is no conflict", sourceLocation: sourceLocation)
+      return
+    }
+  }
+
+  /// The database has what the decider knows, and in all tables nothing else.
+  private func expect(
+    _ decider: Decider, in pool: PostgresPool, of record: EventRecord, sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let replay = try await Replay(of: record, in: pool)
+    #expect(replay.state == decider.state && replay.head == decider.head, sourceLocation: sourceLocation)
+    let differences = try await replay.differences + tableDifferences(from: replay, in: pool)
+    #expect(differences == [], sourceLocation: sourceLocation)
+  }
+
+  @Test func `what was committed is loaded as it was`() async throws {
+    try await withJournal { journal, pool in
+      var decider = Decider(record)
+      let kept = Command.reserve(seats: [3, 4], event: id)
+      let released = Command.reserve(seats: [7], event: id)
+      let refused = Command.reserve(seats: [3], event: id)
+      let none = try await journal.commit([decider.batch([kept, released, .reserve(2, of: 1, event: id), refused])])
+      #expect(none.isEmpty)
+      let updated = try await journal.commit([
+        decider.batch([.extend(kept.reservation, event: id), .release(released.reservation, event: id)])
+      ])
+      #expect(Set(updated.map(\.id)) == [kept.reservation, released.reservation])
+
+      let loaded = try #require(try await journal.load(id))
+      #expect(loaded.state.version == 6 && loaded.state.counts == decider.state.counts)
+      #expect(loaded.state.reservations == decider.state.reservations && loaded.state.reservationCount == 2)
+      #expect(loaded.state == decider.state && loaded.head == decider.head)
+      try await expect(decider, in: pool, of: record)
+    }
+  }
+
+  @Test func `an event that does not exist is not loaded`() async throws {
+    try await withJournal { journal, _ in
+      let loaded = try await journal.load(random())
+      #expect(loaded?.state == nil)
+    }
+  }
+
+  @Test func `a batch on an old version writes nothing`() async throws {
+    try await withJournal { journal, pool in
+      var first = Decider(record)
+      var second = first
+      _ = try await journal.commit([first.batch([.reserve(seats: [0], event: id)])])
+      await expectConflict(journal, [second.batch([.reserve(seats: [9], event: id)])])
+      try await expect(first, in: pool, of: record)
+    }
+  }
+
+  @Test func `a command that was decided before writes nothing`() async throws {
+    try await withJournal { journal, pool in
+      var decider = Decider(record)
+      let command = Command.reserve(seats: [0], event: id)
+      _ = try await journal.commit([decider.batch([command])])
+      let present = decider
+      var forgetful = try Decider(forgetting: decider)
+      var again = command
+      again.action = .reserve(Command.Request(customer: random(), selection: .seats([9])))
+      await expectConflict(journal, [forgetful.batch([.reserve(seats: [8], event: id), again])])
+      try await expect(present, in: pool, of: record)
+    }
+  }
+
+  @Test func `a seat that is gone is refused by the database itself`() async throws {
+    try await withJournal { journal, pool in
+      var decider = Decider(record)
+      _ = try await journal.commit([decider.batch([.reserve(seats: [0, 1], event: id)])])
+      let forgetful = try Decider(forgetting: decider)
+      var wrong = forgetful
+      await expectConflict(journal, [wrong.batch([.reserve(seats: [1, 2], event: id)])])
+      try await expect(decider, in: pool, of: record)
+      var lucky = forgetful
+      _ = try await journal.commit([lucky.batch([.reserve(seats: [2, 3], event: id)])])
+    }
+  }
+
+  @Test func `a section over its capacity is refused by the database itself`() async throws {
+    try await withJournal { journal, pool in
+      var decider = Decider(record)
+      let present = decider
+      var batch = decider.batch([.reserve(5, of: 1, event: id)])
+      batch.counts[1].held = 6
+      await expectConflict(journal, [batch])
+      try await expect(present, in: pool, of: record)
+      batch.counts[1].held = 5
+      _ = try await journal.commit([batch])
+      try await expect(decider, in: pool, of: record)
+    }
+  }
+
+  @Test func `batches of two events are written both or not at all`() async throws {
+    let other = EventRecord.onSale([.seated(rows: 1, of: 8)])
+    try await withJournal(other) { journal, pool in
+      var (first, second) = (Decider(record), Decider(other))
+      let (firstBefore, stale) = (first, second)
+      _ = try await journal.commit([second.batch([.reserve(seats: [0], event: other.event.id)])])
+      let batch = first.batch([.reserve(seats: [0], event: id)])
+      var outdated = stale
+      await expectConflict(journal, [batch, outdated.batch([.reserve(seats: [5], event: other.event.id)])])
+      try await expect(firstBefore, in: pool, of: record)
+      try await expect(second, in: pool, of: other)
+
+      _ = try await journal.commit([batch, second.batch([.reserve(seats: [5], event: other.event.id)])])
+      try await expect(first, in: pool, of: record)
+      try await expect(second, in: pool, of: other)
+    }
+  }
+
+  @Test func `a batch takes seven statements at most, however large it is`() async throws {
+    let large = EventRecord.onSale([.seated(rows: 30, of: 20), .standing(500)])
+    let event = large.event.id
+    try await withJournal(large) { journal, pool in
+      var decider = Decider(large)
+      let holds = (0..<100).map { Command.reserve(seats: [SeatIndex($0)], event: event) }
+      let one = decider.batch([holds[0]])
+      #expect(JournalStatements([one]).queries.count <= 7)
+      _ = try await journal.commit([one])
+      _ = try await journal.commit([decider.batch(Array(holds.dropFirst()))])
+      let batch = decider.batch(
+        holds.map { .release($0.reservation, event: event) }
+          + (100..<200).map { .reserve(seats: [SeatIndex($0)], event: event) }
+          + (0..<100).map { _ in .reserve(2, of: 1, event: event) })
+      #expect(batch.entries.count == 300 && JournalStatements([batch]).queries.count == 7)
+      _ = try await journal.commit([batch])
+      try await expect(decider, in: pool, of: large)
+    }
+  }
+
+  @Test func `only the commands that were decided are named`() async throws {
+    try await withJournal { journal, _ in
+      var decider = Decider(record)
+      let decided = Command.reserve(event: id)
+      let refused = Command.reserve(6, of: 1, event: id)
+      _ = try await journal.commit([decider.batch([decided, refused])])
+      #expect(try await journal.decided([random(), decided.id, random(), refused.id]) == [decided.id, refused.id])
+      #expect(try await journal.decided([random()]).isEmpty)
+      #expect(try await journal.decided([]).isEmpty)
+    }
+  }
+
+  @Test func `changes come in pieces, the last of them with the present`() async throws {
+    try await withJournal { journal, _ in
+      var decider = Decider(record)
+      let commands = (0..<10).map { Command.reserve(seats: [SeatIndex($0)], event: id) }
+      _ = try await journal.commit([decider.batch(commands)])
+      var version: Int64 = 0
+      for expected in [commands[0..<4], commands[4..<8]] {
+        let piece = try await journal.changes(of: id, after: version, limit: 4)
+        #expect(piece.toVersion == version + 4 && piece.present == nil)
+        #expect(Set(piece.reservations.map(\.id)) == Set(expected.map(\.reservation)))
+        version = piece.toVersion
+      }
+      let last = try await journal.changes(of: id, after: version, limit: 4)
+      #expect(last.toVersion == 10 && Set(last.reservations.map(\.id)) == Set(commands[8...].map(\.reservation)))
+      let present = try #require(last.present)
+      #expect(present.availability == Availability(version: 10, sections: [.init(held: 10, sold: 0), .init(held: 0, sold: 0)]))
+      #expect(present.seats.map(\.section) == [0] && present.seats.map(\.letters) == [Array(decider.state.seatMap(of: 0))])
+      let nothing = try await journal.changes(of: id, after: 10, limit: 4)
+      #expect(nothing.toVersion == 10 && nothing.reservations.isEmpty && nothing.present != nil)
+    }
+  }
+
+  @Test func `what is set aside keeps its bytes`() async throws {
+    try await withJournal { journal, pool in
+      let payload: [UInt8] = Array(0...255)
+      try await journal.setAside([
+        DeadLetter(partition: 3, command: CommandID(7), event: id, reason: "unreadable: ż", attempts: 5, payload: payload),
+        DeadLetter(partition: 4, command: nil, event: nil, reason: "empty", attempts: 1, payload: []),
+      ])
+      let rows = try await pool.query(PostgresQuery(Self.deadLetters))
+      #expect(try rows.map { try $0.bytes(0) } == [payload, []])
+      #expect(try rows.map { try $0.optionalUUID(1) } == [7, nil])
+      #expect(try rows.map { try $0.text(2) } == ["unreadable: ż", "empty"])
+    }
+  }
+
+  private static let deadLetters = PostgresStatement(
+    "test_dead_letters", "SELECT payload, command_id, reason FROM dead_letters ORDER BY partition")
+}

@@ -1,0 +1,154 @@
+import Backends
+import BackendsTestSupport
+import Logging
+import Pipeline
+import Redis
+import TestSupport
+import Testing
+import Ticketing
+
+struct ProjectionTests {
+  private let event = EventRecord.onSale([.seated(rows: 2, of: 5)]).event
+
+  /// What the view shows of the event's only section.
+  private func letters(_ redis: RedisClient) async throws -> String? {
+    try await RedisView(redis).seats(of: event, section: 0, in: 0).map { String(decoding: $0.letters, as: UTF8.self) }
+  }
+
+  private func held(_ redis: RedisClient) async throws -> Int? {
+    try await RedisView(redis).availability(of: event, in: 0)?.sections.first?.held
+  }
+
+  @Test func `a change of the version that the view has is written`() async throws {
+    try await withRedis { redis in
+      let projection = RedisProjection(redis)
+      let first = ReservationRecord.queued(event.id).held([3])
+      let result = try await projection.project(
+        [ViewChange(event.id, from: 0, to: 1, [first], held: 1, seats: .some([(0, 3, SeatLetter.held)]))], partition: 0,
+        progress: nil)
+      #expect(result == [.done])
+      #expect(try await projection.versions(of: [event.id, random()]) == [1, 0])
+      #expect(try await held(redis) == 1)
+      #expect(try await RedisView(redis).reservation(first.id) == first)
+      #expect(try await RedisView(redis).reservations(of: first.customer, after: nil, limit: 9) == [first])
+    }
+  }
+
+  @Test func `an older change never overwrites a newer one`() async throws {
+    try await withRedis { redis async throws in
+      let projection = RedisProjection(redis)
+      let reservation = ReservationRecord.queued(event.id).held([3])
+      var released = reservation
+      (released.status, released.version, released.expiresAt) = (.released, 2, nil)
+      let old = ViewChange(event.id, from: 0, to: 1, [reservation], held: 1, seats: .some([(0, 3, SeatLetter.held)]))
+      let new = ViewChange(event.id, from: 1, to: 2, [released], held: 0, seats: .some([(0, 3, SeatLetter.available)]))
+      #expect(try await projection.project([old, new, old], partition: 0, progress: nil) == [.done, .done, .done])
+      #expect(try await projection.versions(of: [event.id]) == [2])
+      #expect(try await held(redis) == 0)
+      #expect(try await letters(redis) == "aaaaaaaaaa")
+      #expect(try await RedisView(redis).reservation(reservation.id) == released)
+    }
+  }
+
+  @Test func `a gap is reported and nothing is written`() async throws {
+    try await withRedis { redis in
+      let projection = RedisProjection(redis)
+      _ = try await projection.project([ViewChange(event.id, from: 0, to: 2, held: 2)], partition: 0, progress: nil)
+      let late = ReservationRecord.queued(event.id).held([0])
+      let result = try await projection.project(
+        [ViewChange(event.id, from: 5, to: 6, [late], held: 6, seats: .some([(0, 0, SeatLetter.held)]), lists: true)],
+        partition: 0, progress: nil)
+      #expect(result == [.gap(viewVersion: 2)])
+      #expect(try await projection.versions(of: [event.id]) == [2])
+      #expect(try await held(redis) == 2)
+      #expect(try await letters(redis) == "aaaaaaaaaa")
+      #expect(try await RedisView(redis).reservation(late.id) == nil)
+      #expect(try await RedisView(redis).reservations(of: late.customer, after: nil, limit: 9) == [])
+    }
+  }
+
+  @Test func `seats are shown as they were written, one by one, in runs and all at once`() async throws {
+    try await withRedis { redis async throws in
+      let projection = RedisProjection(redis)
+      let changes: [(ViewChange.SeatChange, String)] = [
+        (.some([(0, 7, SeatLetter.held)]), "aaaaaaahaa"),
+        (.some([(0, 2, SeatLetter.sold), (0, 0, SeatLetter.held), (0, 1, SeatLetter.held)]), "hhsaaaahaa"),
+        (.some([(0, 9, SeatLetter.held)]), "hhsaaaahah"),
+        (.all([(0, Array("sssaahhhaa".utf8))]), "sssaahhhaa"),
+        (.some([(0, 9, SeatLetter.sold), (0, 0, SeatLetter.available)]), "assaahhhas"),
+      ]
+      for (index, (seats, expected)) in changes.enumerated() {
+        let change = ViewChange(event.id, from: Int64(index), to: Int64(index) + 1, seats: seats)
+        #expect(try await projection.project([change], partition: 0, progress: nil) == [.done])
+        #expect(try await letters(redis) == expected)
+      }
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `what changed is told to those who listen`() async throws {
+    let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let feed = RedisChangeFeed(try await sharedRedis(), partitioning: Partitioning(count: 3), logger: quiet)
+    let (changes, continuation) = AsyncStream.makeStream(of: [UInt128]?.self)
+    let listening = Task { await feed.run { continuation.yield($0) } }
+    defer { listening.cancel() }
+    let reservations = [ReservationRecord.queued(event.id).held([0]), ReservationRecord.queued(event.id).held([1], sequence: 2)]
+    try await withRedis { redis in
+      var version: Int64 = 0
+      for await change in changes {
+        guard let change else {
+          // It listens from now on; a connection that broke would have it begin anew.
+          let next = ViewChange(event.id, from: version, to: version + 2, reservations)
+          _ = try await RedisProjection(redis).project([next], partition: 2, progress: nil)
+          version += 2
+          continue
+        }
+        guard change.contains(event.id.rawValue) else { continue }
+        #expect(change == [event.id.rawValue] + reservations.map(\.id.rawValue))
+        break
+      }
+    }
+  }
+
+  @Test func `progress is shown`() async throws {
+    try await withRedis { redis in
+      _ = try await RedisProjection(redis).project([], partition: 201, progress: Progress(ordinal: 12, rate: 34.5))
+      #expect(try await RedisView(redis).progress(of: 201) == Progress(ordinal: 12, rate: 34.5))
+      #expect(try await RedisView(redis).progress(of: 202) == Progress.none)
+    }
+  }
+
+  @Test func `a view is complete from its comparison until it is emptied`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      try await withRedis(redisConfiguration(of: server)) { redis in
+        let projection = RedisProjection(redis)
+        #expect(try await projection.completePartitions(among: [0, 1]).isEmpty)
+        let comparison = try await projection.beginComparison(of: 1)
+        #expect(try await projection.completePartitions(among: [0, 1]).isEmpty)
+        try await projection.markComplete(1, since: comparison)
+        #expect(try await projection.completePartitions(among: [0, 1]) == [1])
+        #expect(try await RedisView(redis).availability(of: event, in: 1) == Availability(untouched: event))
+
+        _ = try await redis.command("FLUSHALL")
+        #expect(try await projection.completePartitions(among: [0, 1]).isEmpty)
+        #expect(try await RedisView(redis).availability(of: event, in: 1) == nil)
+      }
+    }
+  }
+
+  @Test func `a view that was emptied during the comparison is not complete`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      try await withRedis(redisConfiguration(of: server)) { redis in
+        let projection = RedisProjection(redis)
+        let interrupted = try await projection.beginComparison(of: 0)
+        _ = try await redis.command("FLUSHALL")
+        try await projection.markComplete(0, since: interrupted)
+        #expect(try await projection.completePartitions(among: [0]).isEmpty)
+        let next = try await projection.beginComparison(of: 0)
+        try await projection.markComplete(0, since: interrupted)
+        #expect(try await projection.completePartitions(among: [0]).isEmpty, "of another comparison")
+        try await projection.markComplete(0, since: next)
+        #expect(try await projection.completePartitions(among: [0]) == [0])
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import BackendsTestSupport
+import Pipeline
+import RabbitMQ
+import TestSupport
+import Testing
+import Ticketing
+
+@testable import Backends
+
+struct QueueTests {
+  /// Runs the body with a publisher and a queue on a virtual host of their own.
+  private func withQueue(
+    _ topology: Topology, body: (RabbitCommandPublisher, RabbitCommandQueue, _ url: String) async throws -> Void
+  ) async throws {
+    let url = try await virtualHost(on: .shared(.rabbitmq))
+    let link = try BrokerLink(url: url, name: "tests", heartbeat: .seconds(20), topology: topology)
+    do {
+      let publisher = RabbitCommandPublisher(link: link, topology: topology)
+      try await eventually(within: .seconds(60), "a connection") { await publisher.obstacle() == nil }
+      try await body(publisher, RabbitCommandQueue(link: link, topology: topology), url)
+      await link.close()
+    } catch {
+      await link.close()
+      throw error
+    }
+  }
+
+  private func commands(_ count: Int) -> [QueuedCommand] {
+    (0..<count).map { QueuedCommand(.reserve(event: random()), ordinal: Int64($0)) }
+  }
+
+  /// Takes so many messages.
+  private func take(_ count: Int, from subscription: any CommandSubscription) async throws -> [Delivery] {
+    var deliveries: [Delivery] = []
+    try await eventually(within: .seconds(60), "\(count) deliveries") {
+      deliveries += try await subscription.take(count - deliveries.count, waitingAtMost: .seconds(5))
+      return deliveries.count == count
+    }
+    return deliveries
+  }
+
+  private func entries(_ commands: [QueuedCommand]) throws -> [CommandMessage.Entry] {
+    try CommandMessage.decode(CommandMessage.encode(commands))
+  }
+
+  @Test func `what is published is taken in its order, and again unless it was acknowledged`() async throws {
+    try await withQueue(Topology(partitioning: Partitioning(count: 3))) { publisher, queue, _ in
+      let messages = [commands(2), commands(1), commands(256)]
+      for message in messages { #expect(await publisher.publish(message, to: 2) == .queued) }
+      let first = try await queue.subscribe(to: 2)
+      let deliveries = try await take(3, from: first)
+      #expect(try deliveries.map { try CommandMessage.decode($0.body) } == messages.map(entries))
+      #expect(deliveries.allSatisfy { !$0.redelivered })
+      try await first.acknowledge(through: deliveries[1].tag)
+      await first.close()
+
+      let second = try await queue.subscribe(to: 2)
+      let again = try await take(1, from: second)
+      #expect(try CommandMessage.decode(again[0].body) == entries(messages[2]))
+      #expect(again[0].redelivered)
+      await second.close()
+    }
+  }
+
+  @Test func `a queue that lost its binding is unavailable once and then mended`() async throws {
+    let topology = Topology(partitioning: Partitioning(count: 5))
+    try await withQueue(topology) { publisher, queue, url in
+      let broker = try await RabbitMQConnection.connect(try RabbitMQConfiguration(url: url))
+      try await broker.unbindQueue(topology.queue(4), from: topology.exchange, routingKey: "4")
+      await broker.close()
+      #expect(await publisher.publish(commands(1), to: 4) == .unavailable)
+      #expect(await publisher.obstacle() != nil)
+      let message = commands(1)
+      #expect(await publisher.publish(message, to: 4) == .queued)
+      #expect(await publisher.obstacle() == nil)
+      let subscription = try await queue.subscribe(to: 4)
+      let deliveries = try await take(1, from: subscription)
+      #expect(try CommandMessage.decode(deliveries[0].body) == entries(message))
+      await subscription.close()
+    }
+  }
+
+  @Test func `a full queue refuses until something was taken from it`() async throws {
+    try await withQueue(Topology(partitioning: Partitioning(count: 7), queueLimit: 2)) { publisher, queue, _ in
+      // A quorum queue takes a few more before it notices.
+      var queued = 0
+      try await eventually(within: .seconds(60), "a refusal") {
+        let outcome = await publisher.publish(commands(1), to: 6)
+        if outcome == .queued { queued += 1 }
+        return outcome == .refused
+      }
+      #expect(queued >= 2)
+      #expect(await publisher.publish(commands(1), to: 0) == .queued, "another partition has room")
+      let subscription = try await queue.subscribe(to: 6)
+      let deliveries = try await take(queued, from: subscription)
+      try await subscription.acknowledge(through: deliveries[queued - 1].tag)
+      try await eventually(within: .seconds(60), "room") { await publisher.publish(commands(1), to: 6) == .queued }
+      await subscription.close()
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import Backends
+import BackendsTestSupport
+import Pipeline
+import Redis
+import Testing
+import Ticketing
+
+struct ViewTests {
+  private let event: EventID = random()
+
+  @Test func `a reservation is noted once`() async throws {
+    try await withRedis { redis async throws in
+      let view = RedisView(redis)
+      let record = ReservationRecord.queued(event)
+      #expect(try await view.note([record]) == [nil])
+      var repeated = record
+      repeated.createdAt = record.createdAt.adding(seconds: 1)
+      let other = ReservationRecord.queued(event, by: record.customer, at: record.createdAt.adding(seconds: 2))
+      #expect(try await view.note([repeated, other]) == [record, nil])
+      #expect(try await view.reservation(record.id) == record)
+      #expect(try await view.reservations(of: record.customer, after: nil, limit: 9) == [other, record])
+    }
+  }
+
+  @Test func `a note is withdrawn with its entry in the list unless it was decided`() async throws {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let now = wallClock()
+      let decided = ReservationRecord.queued(event, at: now)
+      let undecided = ReservationRecord.queued(event, by: decided.customer, at: now.adding(seconds: 1))
+      _ = try await view.note([decided, undecided])
+      let decision = decided.held([0])
+      _ = try await RedisProjection(redis).project([ViewChange(event, from: 0, to: 1, [decision])], partition: 0, progress: nil)
+      try await view.withdraw([decided, undecided])
+      #expect(try await view.reservation(decided.id) == decision)
+      #expect(try await view.reservation(undecided.id) == nil)
+      #expect(try await view.reservations(of: decided.customer, after: nil, limit: 9) == [decision])
+      #expect(try await view.note([undecided]) == [nil], "it may be noted anew")
+    }
+  }
+
+  @Test func `places in line are distinct and follow each other`() async throws {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let partitions = [211, 212]
+      var taken: [Int: [Int64]] = [:]
+      try await withThrowingTaskGroup { group in
+        for count in 1...20 {
+          group.addTask {
+            let places = try await view.takePlaces([partitions[0]: count, partitions[1]: 21 - count])
+            return [partitions[0]: (places, count), partitions[1]: (places, 21 - count)]
+          }
+        }
+        for try await answer in group {
+          for (partition, (places, count)) in answer {
+            let first = try #require(places[partition]?.first)
+            taken[partition, default: []] += (0..<count).map { first + Int64($0) }
+          }
+        }
+      }
+      for partition in partitions {
+        let places = try #require(taken[partition]).sorted()
+        #expect(places.count == 210 && places.first.map { Array($0..<($0 + 210)) } == places)
+      }
+    }
+  }
+
+  @Test func `a command about a reservation is remembered`() async throws {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let (command, reservation): (CommandID, ReservationID) = (random(), random())
+      try await view.remember(command, about: reservation)
+      #expect(try await view.remembers(command, about: reservation))
+      #expect(try await !view.remembers(command, about: random()))
+      #expect(try await !view.remembers(random(), about: reservation))
+    }
+  }
+
+  @Test(arguments: [1, 7, 10, 100])
+  func `a customer's reservations come newest first, each once, whatever the page`(limit: Int) async throws {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let customer: CustomerID = random()
+      let now = wallClock()
+      // Most are of the same microsecond; one is older than 1970.
+      var times = Array(repeating: now, count: 30) + (1...5).flatMap { [now.adding(seconds: $0), now.adding(seconds: -$0)] }
+      times.append(Timestamp(microseconds: -1))
+      let records = times.shuffled().map { ReservationRecord.queued(event, by: customer, at: $0) }
+      _ = try await view.note(records)
+
+      var listed: [ReservationRecord] = []
+      while true {
+        let page = try #require(try await view.reservations(of: customer, after: listed.last?.pageMark, limit: limit))
+        #expect(page.count == min(limit, records.count - listed.count))
+        listed += page
+        if page.isEmpty || listed.count > records.count { break }
+      }
+      #expect(listed == records.sorted { ($0.createdAt, $0.id) > ($1.createdAt, $1.id) })
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import BackendsTestSupport
+import Pipeline
+import TestSupport
+import Testing
+import Ticketing
+
+@testable import Worker
+
+struct PartitionConsumerTests {
+  private let event = EventRecord.onSale([.seated(rows: 2, of: 10), .standing(50)]).event
+  private let partitioning = Partitioning(count: 1)
+  private let queue = FakeQueue()
+  private let view = FakeView()
+
+  /// Runs the body beside a consumer of the queue, and its view's keeper.
+  private func consuming(
+    _ journal: FakeJournal, now: @escaping @Sendable () -> Timestamp = wallClock, _ body: (PartitionConsumer) async throws -> Void
+  ) async throws {
+    let keeper = ViewKeeper(view: view, journal: journal, partitioning: partitioning, logger: quietLogger)
+    let consumer = PartitionConsumer(
+      partition: 0, queue: queue, journal: journal, keeper: keeper, partitioning: partitioning, now: now, logger: quietLogger)
+    try await withThrowingTaskGroup { group in
+      group.addTask { await keeper.run() }
+      group.addTask { await consumer.run() }
+      defer { group.cancelAll() }
+      try await body(consumer)
+    }
+  }
+
+  private func queued(_ commands: Command...) -> [QueuedCommand] { commands.map { QueuedCommand($0, ordinal: 1) } }
+
+  @Test func `commands are decided, shown and acknowledged`() async throws {
+    let journal = FakeJournal(event)
+    let command = Command.reserve(seats: [2], event: event.id)
+    queue.publish(queued(command))
+    try await consuming(journal) { _ in
+      try await eventually("the acknowledgement") { queue.isEmpty }
+      #expect(view.reservation(command.reservation)?.status == .held && view.letters(of: event, 0) == "aah")
+    }
+  }
+
+  @Test func `bytes that cannot be read are set aside alone, message or command`() async throws {
+    let journal = FakeJournal(event)
+    let before = Command.reserve(event: event.id)
+    let after = Command.reserve(event: event.id)
+    queue.publish(bytes: [0xFF, 1, 2, 3])
+    // The message's second command is of an unknown kind.
+    var body = CommandMessage.encode(queued(before, .reserve(event: event.id), after))
+    let first = 3 + 4 + Int(body[3]) << 24 + Int(body[4]) << 16 + Int(body[5]) << 8 + Int(body[6])
+    body[first + 4 + 8] = 99
+    queue.publish(bytes: body)
+    queue.publish(bytes: [])
+    let stray = Command.reserve(event: random())
+    queue.publish(queued(stray))
+    try await consuming(journal) { _ in
+      try await eventually("the acknowledgements") { queue.isEmpty }
+    }
+    #expect(journal.decisions(of: event).map(\.command.id) == [before.id, after.id])
+    #expect(journal.letters.count == 4)
+    #expect(Set(journal.letters.map(\.payload)).contains([0xFF, 1, 2, 3]))
+    #expect(journal.letters.compactMap(\.command) == [stray.id] && journal.letters.compactMap(\.event) == [stray.event])
+  }
+
+  @Test func `nothing is acknowledged before it is committed`() async throws {
+    let journal = FakeJournal(event)
+    try await consuming(journal) { _ in
+      try await eventually("the takeover") { view.isComplete(0) }
+      journal.cause(.away(calls: .max))
+      queue.publish(queued(.reserve(event: event.id)))
+      try await eventually("two attempts") { journal.refusals >= 2 }
+      #expect(queue.acknowledged == 0)
+      journal.cause(.away(calls: 1))
+      try await eventually("the acknowledgement") { queue.isEmpty }
+    }
+    #expect(journal.decisions(of: event).count == 1)
+  }
+
+  @Test func `a view that is away holds nobody up, and is shown everything once it is back`() async throws {
+    let journal = FakeJournal(event)
+    view.goAway()
+    try await consuming(journal) { _ in
+      for _ in 0..<5 {
+        queue.publish(queued(.reserve(event: event.id)))
+        try await eventually("the acknowledgement") { queue.isEmpty }
+      }
+      #expect(journal.decisions(of: event).count == 5 && view.version(of: event) == 0)
+      view.comeBack()
+      try await eventually("the view") { view.version(of: event) == 5 }
+      #expect(view.availability(of: event)?.sections.map(\.held) == [5, 0])
+    }
+  }
+
+  @Test func `a commit whose answer is lost is shown all the same`() async throws {
+    let journal = FakeJournal(event)
+    let command = Command.reserve(event: event.id)
+    try await consuming(journal) { _ in
+      // By then the partition has been compared, and nothing would make anybody look again.
+      try await eventually("the first comparison") { view.isComplete(0) }
+      journal.cause(.answerLost)
+      queue.publish(queued(command))
+      try await eventually("the view") { view.reservation(command.reservation)?.status == .held }
+    }
+    #expect(journal.decisions(of: event).count == 1)
+  }
+
+  @Test func `after a lost subscription what comes again is not decided again`() async throws {
+    let journal = FakeJournal(event)
+    try await consuming(journal) { _ in
+      for _ in 0..<30 {
+        queue.publish(queued(.reserve(event: event.id), .reserve(event: event.id)))
+        queue.breakConnection()
+      }
+      try await eventually("the acknowledgements") { queue.isEmpty }
+    }
+    let ids = journal.decisions(of: event).map(\.command.id)
+    #expect(ids.count == 60 && Set(ids).count == 60)
+  }
+
+  @Test func `holds expire without any message`() async throws {
+    let clock = TestClock()
+    let journal = FakeJournal(event)
+    let command = Command.reserve(event: event.id)
+    try await consuming(journal, now: { clock.now }) { _ in
+      queue.publish(queued(command))
+      try await eventually("the hold") { view.reservation(command.reservation)?.status == .held }
+      clock.advance(seconds: 601)
+      try await eventually("its end") { view.reservation(command.reservation)?.status == .expired }
+    }
+  }
+
+  @Test func `holds that the former owner gave at the last moment expire too`() async throws {
+    let clock = TestClock()
+    let journal = FakeJournal(event)
+    try await consuming(journal, now: { clock.now }) { _ in
+      try await eventually("the takeover") { view.isComplete(0) }
+      try journal.decideElsewhere([.reserve(event: event.id)], at: clock.now)
+      clock.advance(seconds: 601)
+      try await eventually("its end") { journal.decisions(of: event).last?.outcome == .expired }
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `a partition that is given up is let go of, also while the journal is away`(journalIsAway: Bool) async throws {
+    let journal = FakeJournal(event)
+    try await consuming(journal) { consumer in
+      try await eventually("the takeover") { view.isComplete(0) }
+      if journalIsAway {
+        journal.cause(.away(calls: .max))
+        queue.publish(queued(.reserve(event: event.id)))
+        try await eventually("an attempt") { journal.refusals > 0 }
+      }
+      consumer.giveUp()
+      try await eventually("the end") { consumer.hasEnded }
+    }
+    #expect(queue.acknowledged == 0)
+  }
+}

@@ -1,0 +1,104 @@
+import BackendsTestSupport
+import Pipeline
+import TestSupport
+import Testing
+import Ticketing
+
+@testable import Worker
+
+struct ViewKeeperTests {
+  private let event = EventRecord.onSale([.seated(rows: 2, of: 10), .standing(50)]).event
+  private let view = FakeView()
+
+  private func keeping(_ journal: FakeJournal, _ body: (ViewKeeper) async throws -> Void) async throws {
+    let keeper = ViewKeeper(view: view, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
+    await keeper.adopt(0)
+    try await withThrowingTaskGroup { group in
+      group.addTask { await keeper.run() }
+      defer { group.cancelAll() }
+      try await body(keeper)
+    }
+  }
+
+  /// Decides in the journal, and gives how the view would get to know it.
+  private func change(_ journal: FakeJournal, _ command: Command) throws -> ViewChange {
+    try journal.decideElsewhere([command])
+    guard let state = journal.current(event)?.state else { throw DidNotDecide() }
+    return ViewChange(
+      event: event.id, fromVersion: state.version - 1, toVersion: state.version, reservations: [],
+      availability: Availability(version: state.version, sections: state.sectionCounts), seats: .some([]),
+      writesCustomersLists: false)
+  }
+
+  private struct DidNotDecide: Error {}
+
+  @Test func `a partition that is taken over is brought up to the journal`() async throws {
+    let journal = FakeJournal(event)
+    let command = Command.reserve(seats: [1, 2], event: event.id)
+    try journal.decideElsewhere([command])
+    try await keeping(journal) { _ in
+      try await eventually("complete") { view.isComplete(0) }
+      #expect(view.version(of: event) == 1 && view.letters(of: event, 0) == "ahh" + String(repeating: "a", count: 17))
+      #expect(view.reservation(command.reservation)?.status == .held)
+    }
+  }
+
+  @Test func `a gap is filled from the journal`() async throws {
+    let journal = FakeJournal(event)
+    try await keeping(journal) { keeper in
+      try await eventually("complete") { view.isComplete(0) }
+      _ = try change(journal, .reserve(event: event.id))
+      await keeper.project([try change(journal, .reserve(event: event.id))], partition: 0, progress: nil)
+      #expect(view.version(of: event) == 0, "it must not be shown before what precedes it")
+      try await eventually("caught up") { view.version(of: event) == 2 }
+    }
+  }
+
+  @Test func `a wiped view is restored`() async throws {
+    let journal = FakeJournal(event)
+    for _ in 0..<5 { try journal.decideElsewhere([.reserve(2, event: event.id)]) }
+    try await keeping(journal) { _ in
+      for _ in 0..<3 {
+        try await eventually("complete") { view.isComplete(0) }
+        #expect(view.version(of: event) == 5 && view.availability(of: event)?.sections[0].held == 10)
+        view.wipe()
+      }
+    }
+  }
+
+  @Test func `a view that is wiped while it is being compared is not called complete`() async throws {
+    let journal = FakeJournal(event)
+    for _ in 0..<3 { try journal.decideElsewhere([.reserve(event: event.id)]) }
+    let view = view
+    // It has the answer that all is there, and then nothing is.
+    _ = try await view.project(
+      [
+        ViewChange(
+          event: event.id, fromVersion: 0, toVersion: 3, reservations: [], availability: nil, seats: .some([]),
+          writesCustomersLists: false)
+      ], partition: 0, progress: nil)
+    view.beforeNextVersions { view.wipe() }
+    try await keeping(journal) { _ in
+      try await eventually("complete") { view.isComplete(0) }
+      #expect(view.version(of: event) == 3)
+    }
+  }
+
+  @Test func `decisions made while the view catches up are all shown in the end`() async throws {
+    let journal = RacingJournal(FakeJournal(event))
+    for _ in 0..<3 { try journal.fake.decideElsewhere([.reserve(event: event.id)]) }
+    let keeper = ViewKeeper(view: view, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
+    // Between the reading of the journal and the projection, a fourth decision is made and finds the gap.
+    let event = event
+    journal.afterNextChanges { [self] in
+      guard let late = try? self.change(journal.fake, .reserve(event: event.id)) else { return }
+      await keeper.project([late], partition: 0, progress: nil)
+    }
+    await keeper.suspect([event.id])
+    try await withThrowingTaskGroup { group in
+      group.addTask { await keeper.run() }
+      defer { group.cancelAll() }
+      try await eventually("caught up") { view.version(of: event) == 4 }
+    }
+  }
+}
