@@ -10,7 +10,7 @@ import Ticketing
 @testable import Worker
 
 /// Workers with their real backends.
-@Suite struct SaleTests {
+@Suite(.enabled(if: runsLongTests, "set TICKETHUB_LONG_TESTS=1")) struct SaleTests {
   private static func venue(holdSeconds: Int = 600) -> EventRecord {
     .onSale(
       [.seated(rows: 6, of: 20), .standing(60), .seated(rows: 3, of: 7, id: "balcony")], holdSeconds: holdSeconds, limit: 30)

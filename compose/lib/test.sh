@@ -63,7 +63,8 @@ run_swift_test() { # the tests of $target
   # Into a file that is shown while it grows: the end of it is wanted again below the summary.
   local log=$state/$target.log shown status=0
   : >"$log"
-  begin swift test --skip-build --filter "^$target\\." >"$log" 2>&1
+  # A test that never ends must fail, with what it printed; ten times what the slowest target takes.
+  begin timeout --kill-after=10 900 swift test --skip-build --filter "^$target\\." >"$log" 2>&1
   tail -n +1 -f --pid="${children[0]}" "$log" &
   shown=$!
   finish || status=$?
