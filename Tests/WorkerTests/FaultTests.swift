@@ -8,7 +8,7 @@ import Ticketing
 @testable import Worker
 
 /// Servers that die in the middle of a sale, as in a power cut, and come back.
-@Suite(.serialized, .enabled(if: runsLongTests, "set TICKETHUB_LONG_TESTS=1")) struct FaultTests {
+@Suite(.serialized) struct FaultTests {
   @Test(arguments: TestServer.Kind.allCases)
   func `a server that dies in the middle loses nothing and has nothing decided twice`(kind: TestServer.Kind) async throws {
     try await TestServer.withOwn(kind) { server in
