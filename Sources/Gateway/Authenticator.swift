@@ -1,5 +1,3 @@
-import HTTPTypes
-import Hummingbird
 import Logging
 import Pipeline
 import ServiceLifecycle
@@ -48,7 +46,7 @@ final class Authenticator: Service {
   /// Who signed in.
   /// - Throws: `401` without a valid token.
   func user(of request: Request) throws -> AccessToken {
-    guard let header = request.headers[.authorization] else {
+    guard let header = request["Authorization"] else {
       throw Problem(.unauthenticated, "Send the token of a session as Authorization: Bearer.")
     }
     let parts = header.split(separator: " ", maxSplits: 1)
@@ -60,7 +58,7 @@ final class Authenticator: Service {
 
   /// Who signed in, if anybody did. A token that is sent must be valid all the same.
   func optionalUser(of request: Request) throws -> AccessToken? {
-    request.headers[.authorization] == nil ? nil : try user(of: request)
+    request["Authorization"] == nil ? nil : try user(of: request)
   }
 
   func issue(for user: User) -> (text: String, token: AccessToken) {

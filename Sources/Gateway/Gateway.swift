@@ -1,7 +1,4 @@
-import Hummingbird
-import HummingbirdCore
 public import Logging
-import NIOCore
 public import Pipeline
 public import ServiceLifecycle
 public import Ticketing
@@ -42,24 +39,9 @@ public struct GatewayDependencies: Sendable {
 /// The gateway's services: the HTTP server, last, and what must run beside it.
 public func makeGateway(_ dependencies: GatewayDependencies, host: String, port: Int) throws -> [any Service] {
   let (table, services) = try makeRoutes(dependencies)
-  let application = Application(
-    responder: GatewayResponder(table),
-    server: HTTPServerBuilder { responder in
-      EventLoopChannel(
-        http: HTTP1Channel(
-          responder: responder,
-          configuration: .init(
-            additionalChannelHandlers: [RequestGuard()], idleTimeout: Limits.idle,
-            httpDecoderConfiguration: .init(
-              maxHeaderFieldSize: Limits.headBytes, maxHeaderListSize: Limits.headBytes,
-              maxHeaderFieldCount: Limits.headerFields))))
-    },
-    configuration: .init(
-      address: .hostname(host, port: port), serverName: "TicketHub", backlog: 4096,
-      availableConnectionsDelegate: MaximumAvailableConnections(Limits.connections)),
-    onServerRunning: { _ in dependencies.logger.info("gateway ready", metadata: ["address": "http://\(host):\(port)"]) },
-    logger: dependencies.logger)
-  return services + [application]
+  let server = HTTPServer(
+    responder: Responder(table, logger: dependencies.logger), host: host, port: port, logger: dependencies.logger)
+  return services + [server]
 }
 
 /// All operations, and the services that must run for them.

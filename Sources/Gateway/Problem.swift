@@ -1,6 +1,4 @@
-import HTTPTypes
-import Hummingbird
-import NIOCore
+import NIOHTTP1
 
 /// An error as clients see it: a problem of RFC 9457 with one of the contract's codes.
 struct Problem: Error, Sendable {
@@ -31,18 +29,18 @@ struct Problem: Error, Sendable {
   }
 
   var code: Code
-  var status: HTTPResponse.Status
+  var status: HTTPResponseStatus
   var detail: String
   var errors: [FieldError] = []
-  var headers: HTTPFields = [:]
+  var headers: HTTPHeaders = [:]
 
-  init(_ code: Code, _ detail: String, status: HTTPResponse.Status? = nil, errors: [FieldError] = [], retryAfter: Int? = nil) {
+  init(_ code: Code, _ detail: String, status: HTTPResponseStatus? = nil, errors: [FieldError] = [], retryAfter: Int? = nil) {
     self.code = code
     self.status = status ?? code.status
     self.detail = detail
     self.errors = errors
-    if let retryAfter { headers[.retryAfter] = String(retryAfter) }
-    if self.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+    if let retryAfter { headers.add(name: "Retry-After", value: String(retryAfter)) }
+    if self.status == .unauthorized { headers.add(name: "WWW-Authenticate", value: "Bearer") }
   }
 
   /// A path or header that is not of its form.
@@ -63,7 +61,7 @@ struct Problem: Error, Sendable {
     writer.object {
       $0.member("type", "/problems/\(code.rawValue.replacing("_", with: "-"))")
       $0.member("title", code.title)
-      $0.member("status", status.code)
+      $0.member("status", Int(status.code))
       $0.member("code", code.rawValue)
       $0.member("detail", detail)
       if errors.isEmpty { return }
@@ -81,17 +79,17 @@ struct Problem: Error, Sendable {
 
   var response: Response {
     var headers = headers
-    headers[.contentType] = "application/problem+json"
-    headers[.cacheControl] = "no-store"
-    return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    headers.add(name: "Content-Type", value: "application/problem+json")
+    headers.add(name: "Cache-Control", value: "no-store")
+    return Response(status: status, headers: headers, body: body)
   }
 }
 
 extension Problem.Code {
-  fileprivate var status: HTTPResponse.Status {
+  fileprivate var status: HTTPResponseStatus {
     switch self {
     case .malformedJSON, .idempotencyKeyMissing: .badRequest
-    case .validationFailed, .idempotencyKeyReused: .unprocessableContent
+    case .validationFailed, .idempotencyKeyReused: .unprocessableEntity
     case .unauthenticated, .invalidCredentials: .unauthorized
     case .forbidden: .forbidden
     case .notFound: .notFound
@@ -99,7 +97,7 @@ extension Problem.Code {
     case .notAcceptable: .notAcceptable
     case .requestTimeout: .requestTimeout
     case .emailTaken, .notOnSale, .salesPaused, .conflict: .conflict
-    case .bodyTooLarge: .contentTooLarge
+    case .bodyTooLarge: .payloadTooLarge
     case .uriTooLong: .uriTooLong
     case .headersTooLarge: .requestHeaderFieldsTooLarge
     case .unsupportedMediaType: .unsupportedMediaType

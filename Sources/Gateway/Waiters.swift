@@ -16,6 +16,7 @@ final class Waiters: Service {
   private struct State {
     var entries: [UInt128: [UInt64: Entry]] = [:]
     var lastTicket: UInt64 = 0
+    var isOver = false
   }
 
   /// One wait.
@@ -46,8 +47,12 @@ final class Waiters: Service {
         }
       }
     }
+    state.withLock { $0.isOver = true }
     signalAll()
   }
+
+  /// Whether nobody hears of changes any more, since the process is to stop.
+  var isOver: Bool { state.withLock { $0.isOver } }
 
   /// Begins to listen for a change of `id`. Look at its state after this and before ``wait(_:)``, so that no change slips in between.
   func listen(for id: UInt128, atMost time: Duration) -> Ticket {

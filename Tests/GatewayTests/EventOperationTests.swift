@@ -1,5 +1,5 @@
 import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import Pipeline
 import Testing
 import Ticketing

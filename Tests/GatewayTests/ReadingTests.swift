@@ -1,5 +1,5 @@
 import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import Pipeline
 import TestSupport
 import Testing
@@ -82,7 +82,7 @@ struct ReadingTests {
   @Test(arguments: ["0", "101", "-1", "", "x", "1.5", "99999999999999999999", "%00"])
   func `a limit out of bounds is refused`(limit: String) {
     let problem = problem { _ = try Request.sample(.get, "/v1/events?limit=\(limit)").pageLimit() }
-    #expect(problem?.status == .unprocessableContent)
+    #expect(problem?.status == .unprocessableEntity)
     #expect(problem?.errors.map(\.pointer) == ["limit"])
   }
 
@@ -106,7 +106,7 @@ struct ReadingTests {
   ])
   func `nonsense for a cursor is refused`(cursor: String) {
     let problem = problem { _ = try Request.sample(.get, "/v1/events?cursor=\(cursor)").cursor() }
-    #expect(problem?.status == .unprocessableContent)
+    #expect(problem?.status == .unprocessableEntity)
     #expect(problem?.errors.map(\.pointer) == ["cursor"])
   }
 
@@ -147,7 +147,7 @@ struct ProblemTests {
     ] as [(Problem.Code, String, Int)])
   func `a code has the contract's name and status`(code: Problem.Code, name: String, status: Int) throws {
     let problem = Problem(code, "Why.")
-    #expect(problem.status.code == status)
+    #expect(Int(problem.status.code) == status)
     guard case .object(let members) = try JSONParser.parse(problem.body) else {
       Issue.record("no object")
       return
@@ -163,11 +163,11 @@ struct ProblemTests {
   @Test func `a response of a problem says what it is, and is not kept`() {
     let response = Problem(.overloaded, "Why.", retryAfter: 3).response
     #expect(response.status == .serviceUnavailable)
-    #expect(response.headers[.contentType] == "application/problem+json")
-    #expect(response.headers[.cacheControl] == "no-store")
-    #expect(response.headers[.retryAfter] == "3")
-    #expect(response.headers[.wwwAuthenticate] == nil)
-    #expect(Problem(.unauthenticated, "Why.").response.headers[.wwwAuthenticate] == "Bearer")
+    #expect(HTTPFields(response.headers)[.contentType] == "application/problem+json")
+    #expect(HTTPFields(response.headers)[.cacheControl] == "no-store")
+    #expect(HTTPFields(response.headers)[.retryAfter] == "3")
+    #expect(HTTPFields(response.headers)[.wwwAuthenticate] == nil)
+    #expect(Problem(.unauthenticated, "Why.").response.headers["WWW-Authenticate"] == ["Bearer"])
   }
 
   @Test func `what is wrong with a body is listed with pointers`() throws {

@@ -1,9 +1,7 @@
 import HTTPTypes
-import Hummingbird
-import HummingbirdCore
 import Logging
 import NIOCore
-import NIOEmbedded
+import NIOHTTP1
 import Pipeline
 import ServiceLifecycle
 import Ticketing
@@ -20,14 +18,14 @@ struct TestGateway {
   let accounts = FakeAccounts()
   let feed = FakeFeed()
   let authority = TokenAuthority(secret: Array(1...32))
-  private let responder: GatewayResponder
+  let responder: Responder
 
   /// With ``EventRecord/sample(id:status:startsAt:)`` in its catalogue.
   init() throws {
     let dependencies = GatewayDependencies(
       publisher: publisher, view: view, catalogue: catalogue, changes: feed, events: events, reservations: reservations,
       accounts: accounts, authority: authority, partitioning: Partitioning(count: 16), now: { present }, logger: .silent)
-    responder = GatewayResponder(try makeRoutes(dependencies).table)
+    responder = Responder(try makeRoutes(dependencies).table, logger: .silent)
     catalogue.put(.sample())
   }
 
@@ -44,13 +42,9 @@ struct TestGateway {
     var headers = headers
     if isSigned, headers[.authorization] == nil { headers[.authorization] = token() }
     if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
-    let request = Request.sample(method, path, headers, body: body)
-    let context = GatewayContext(source: .init(channel: NIOAsyncTestingChannel(), logger: .silent))
-    let response = try await responder.respond(to: request, context: context)
-    let collector = Collector()
-    try await response.body.write(CollectingWriter(collector: collector))
+    let response = await responder.respond(to: .sample(method, path, headers, body: body))
     return Answer(
-      status: response.status.code, headers: response.headers, bytes: collector.buffer.map { Array($0.readableBytesView) } ?? [])
+      status: Int(response.status.code), headers: HTTPFields(response.headers), bytes: response.body)
   }
 
   struct Answer {
@@ -90,31 +84,27 @@ struct TestGateway {
   }
 }
 
-/// What a response's body wrote.
-private final class Collector {
-  var buffer: ByteBuffer?
-}
-
-private struct CollectingWriter: ResponseBodyWriter {
-  let collector: Collector
-
-  mutating func write(_ buffer: ByteBuffer) async throws {
-    var whole = collector.buffer ?? ByteBuffer()
-    whole.writeImmutableBuffer(buffer)
-    collector.buffer = whole
-  }
-
-  consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
-}
-
 extension Request {
   static func sample(
     _ method: HTTPRequest.Method = .get, _ path: String = "/", _ headers: HTTPFields = [:], body: String? = nil
   ) -> Request {
     Request(
-      head: HTTPRequest(method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers),
-      body: RequestBody(buffer: ByteBuffer(string: body ?? "")))
+      method: HTTPMethod(rawValue: method.rawValue), target: path,
+      headers: HTTPHeaders(headers.map { ($0.name.rawName, $0.value) }), body: ByteBuffer(string: body ?? ""))
   }
+}
+
+extension HTTPFields {
+  init(_ headers: HTTPHeaders) {
+    self.init(headers.compactMap { name, value in HTTPField.Name(name).map { HTTPField(name: $0, value: value) } })
+  }
+}
+
+extension HTTPField.Name {
+  static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+  static let idempotentReplayed = HTTPField.Name("Idempotent-Replayed")!
+  static let prefer = HTTPField.Name("Prefer")!
+  static let preferenceApplied = HTTPField.Name("Preference-Applied")!
 }
 
 extension Logger {

@@ -1,4 +1,4 @@
-import Hummingbird
+import NIOHTTP1
 import Pipeline
 import Ticketing
 
@@ -8,14 +8,14 @@ struct AccountRoutes: Sendable {
   let authenticator: Authenticator
 
   func add(to table: inout RouteTable) {
-    table.on(.post, "/v1/users", register)
-    table.on(.post, "/v1/sessions", signIn)
-    table.on(.delete, "/v1/sessions/current", signOut)
-    table.on(.get, "/v1/me", currentUser)
+    table.on(.POST, "/v1/users", register)
+    table.on(.POST, "/v1/sessions", signIn)
+    table.on(.DELETE, "/v1/sessions/current", signOut)
+    table.on(.GET, "/v1/me", currentUser)
   }
 
-  @Sendable private func register(_ request: Request, _ context: GatewayContext) async throws -> Response {
-    let account = try NewAccount(json: try await request.json())
+  @Sendable private func register(_ request: Request) async throws -> Response {
+    let account = try NewAccount(json: try request.json())
     do throws(AccountFailure) {
       return .json(try await accounts.register(account, role: .customer).json, status: .created)
     } catch {
@@ -23,9 +23,9 @@ struct AccountRoutes: Sendable {
     }
   }
 
-  @Sendable private func signIn(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func signIn(_ request: Request) async throws -> Response {
     let errors = Body.Errors()
-    let body = Body(try await request.json(), keys: ["email", "password"], errors)
+    let body = Body(try request.json(), keys: ["email", "password"], errors)
     let email = body?.string("email", length: 0...254)
     let password = body?.string("password", length: 0...128)
     guard errors.found.isEmpty, let email, let password else { throw Problem.invalid(errors.found) }
@@ -43,15 +43,15 @@ struct AccountRoutes: Sendable {
       $0.member("expires_at", token.expiresAt)
       $0.object("user", user.write)
     }
-    return .json(writer.bytes, status: .created, headers: [.cacheControl: "no-store"])
+    return .json(writer.bytes, status: .created, headers: ["Cache-Control": "no-store"])
   }
 
-  @Sendable private func signOut(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func signOut(_ request: Request) async throws -> Response {
     try await authenticator.end(authenticator.user(of: request))
     return Response(status: .noContent)
   }
 
-  @Sendable private func currentUser(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func currentUser(_ request: Request) async throws -> Response {
     let token = try authenticator.user(of: request)
     do throws(AccountFailure) {
       guard let user = try await accounts.user(token.user) else {

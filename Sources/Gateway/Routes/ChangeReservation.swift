@@ -1,4 +1,4 @@
-import Hummingbird
+import NIOHTTP1
 import Pipeline
 import Ticketing
 
@@ -12,13 +12,13 @@ struct ChangeReservation: Sendable {
   let now: @Sendable () -> Timestamp
 
   func add(to table: inout RouteTable) {
-    table.on(.delete, "/v1/reservations/{reservation_id}", release)
-    table.on(.post, "/v1/reservations/{reservation_id}/extensions", extend)
+    table.on(.DELETE, "/v1/reservations/{reservation_id}", release)
+    table.on(.POST, "/v1/reservations/{reservation_id}/extensions", extend)
   }
 
-  @Sendable private func release(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func release(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
-    let record = try await reader.reservation(context.identifier("reservation_id"), of: user.user)
+    let record = try await reader.reservation(request.identifier("reservation_id"), of: user.user)
     switch record.status {
     case .queued, .held:
       let id = DerivedIdentity.command("release", about: record.id, by: user.user)
@@ -29,9 +29,9 @@ struct ChangeReservation: Sendable {
     }
   }
 
-  @Sendable private func extend(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func extend(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
-    let id: ReservationID = try context.identifier("reservation_id")
+    let id: ReservationID = try request.identifier("reservation_id")
     let key = try request.idempotencyKey()
     let record = try await reader.reservation(id, of: user.user)
     let command = DerivedIdentity.command("extend", about: id, by: user.user, key: key)
@@ -72,8 +72,8 @@ struct ChangeReservation: Sendable {
 
   private func accepted(_ record: ReservationRecord, isReplay: Bool = false) async throws -> Response {
     guard let event = try await directory.event(record.event) else { throw Problem.notFound }
-    var headers: HTTPFields = [.location: "/v1/reservations/\(record.id)"]
-    if isReplay { headers[.idempotentReplayed] = "true" }
+    var headers: HTTPHeaders = ["Location": "/v1/reservations/\(record.id)"]
+    if isReplay { headers.add(name: "Idempotent-Replayed", value: "true") }
     return .json(record.json(of: event, progress: nil, serverTime: now()), status: .accepted, headers: headers)
   }
 }

@@ -1,6 +1,5 @@
 import Foundation
-import Hummingbird
-import NIOCore
+import NIOHTTP1
 import Yams
 
 /// The contract itself, as YAML and as JSON.
@@ -14,9 +13,9 @@ struct ContractRoutes: Sendable {
   }
 
   func add(to table: inout RouteTable) {
-    table.on(.get, "/openapi.yaml") { _, _ in
-      Response(status: .ok, headers: [.contentType: "application/yaml"], body: ResponseBody(byteBuffer: ByteBuffer(bytes: yaml)))
+    table.on(.GET, "/openapi.yaml") { _ in
+      Response(status: .ok, headers: ["Content-Type": "application/yaml"], body: yaml)
     }
-    table.on(.get, "/openapi.json") { _, _ in .json(json) }
+    table.on(.GET, "/openapi.json") { _ in .json(json) }
   }
 }

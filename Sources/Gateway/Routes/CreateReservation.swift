@@ -1,4 +1,4 @@
-import Hummingbird
+import NIOHTTP1
 import Pipeline
 import Ticketing
 
@@ -10,13 +10,13 @@ struct CreateReservation: Sendable {
   let intake: Intake
   let now: @Sendable () -> Timestamp
 
-  func add(to table: inout RouteTable) { table.on(.post, "/v1/events/{event_id}/reservations", create) }
+  func add(to table: inout RouteTable) { table.on(.POST, "/v1/events/{event_id}/reservations", create) }
 
-  @Sendable private func create(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func create(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
-    let event: EventID = try context.identifier("event_id")
+    let event: EventID = try request.identifier("event_id")
     let key = try request.idempotencyKey()
-    let body = try await request.json()
+    let body = try request.json()
     let known = try await directory.event(event, for: user)
     let wanted = try NewReservationBody.read(body, customer: user.user, event: known)
     let acceptedAt = now()
@@ -27,9 +27,11 @@ struct CreateReservation: Sendable {
     let answer = await intake.take(command, partition: known.partition)
     guard case .accepted(let reservation?, let progress, let isReplay) = answer else { throw Problem(answer) }
 
-    var headers: HTTPFields = [.location: "/v1/reservations/\(id)"]
-    if reservation.status.isOpen { headers[.retryAfter] = String(retryAfter(progress, ordinal: reservation.ordinal)) }
-    if isReplay { headers[.idempotentReplayed] = "true" }
+    var headers: HTTPHeaders = ["Location": "/v1/reservations/\(id)"]
+    if reservation.status.isOpen {
+      headers.add(name: "Retry-After", value: String(retryAfter(progress, ordinal: reservation.ordinal)))
+    }
+    if isReplay { headers.add(name: "Idempotent-Replayed", value: "true") }
     return .json(reservation.json(of: known, progress: progress, serverTime: now()), status: .accepted, headers: headers)
   }
 

@@ -1,5 +1,5 @@
-import Hummingbird
 import Logging
+import NIOHTTP1
 import Pipeline
 import Ticketing
 
@@ -18,18 +18,18 @@ struct EventRoutes: Sendable {
   let logger: Logger
 
   func add(to table: inout RouteTable) {
-    table.on(.get, "/v1/events", list)
-    table.on(.post, "/v1/events", create)
-    table.on(.get, "/v1/events/{event_id}", get)
-    table.on(.get, "/v1/events/{event_id}/availability", availability)
-    table.on(.get, "/v1/events/{event_id}/seats", seats)
+    table.on(.GET, "/v1/events", list)
+    table.on(.POST, "/v1/events", create)
+    table.on(.GET, "/v1/events/{event_id}", get)
+    table.on(.GET, "/v1/events/{event_id}/availability", availability)
+    table.on(.GET, "/v1/events/{event_id}/seats", seats)
   }
 
-  @Sendable private func create(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func create(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
     guard user.role != .customer else { throw Problem(.forbidden, "Creating events takes the role organiser or operator.") }
     let id = DerivedIdentity.event(createdBy: user.user, key: try request.idempotencyKey())
-    let offer = try NewEventBody.read(try await request.json(), id: id, organiser: user.user, now: now())
+    let offer = try NewEventBody.read(try request.json(), id: id, organiser: user.user, now: now())
     let record: EventRecord
     do throws(StoreUnavailable) {
       record = try await events.create(offer)
@@ -45,12 +45,12 @@ struct EventRoutes: Sendable {
     } catch {
       logger.warning("an event is listed later", metadata: ["event": "\(id)", "reason": "\(error)"])
     }
-    var headers: HTTPFields = [.location: "/v1/events/\(id)"]
-    if record.createdAt != offer.createdAt { headers[.idempotentReplayed] = "true" }
+    var headers: HTTPHeaders = ["Location": "/v1/events/\(id)"]
+    if record.createdAt != offer.createdAt { headers.add(name: "Idempotent-Replayed", value: "true") }
     return .json(directory.remember(record).json, status: .created, headers: headers)
   }
 
-  @Sendable private func list(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func list(_ request: Request) async throws -> Response {
     let user = try authenticator.optionalUser(of: request)
     let limit = try request.pageLimit()
     let mark = try request.cursor()
@@ -87,13 +87,13 @@ struct EventRoutes: Sendable {
     }
   }
 
-  @Sendable private func get(_ request: Request, _ context: GatewayContext) async throws -> Response {
-    let event = try await visibleEvent(request, context)
+  @Sendable private func get(_ request: Request) async throws -> Response {
+    let event = try await visibleEvent(request)
     return .conditional(event.json, tag: event.tag, to: request)
   }
 
-  @Sendable private func availability(_ request: Request, _ context: GatewayContext) async throws -> Response {
-    let event = try await visibleEvent(request, context)
+  @Sendable private func availability(_ request: Request) async throws -> Response {
+    let event = try await visibleEvent(request)
     let availability = try await viewed { () async throws(ViewUnavailable) in
       try await view.availability(of: event.event, in: event.partition)
     } orStored: { () async throws(StoreUnavailable) in
@@ -102,14 +102,14 @@ struct EventRoutes: Sendable {
     return .conditional(availability.json(of: event.event), tag: "\"\(availability.version)\"", to: request)
   }
 
-  @Sendable private func seats(_ request: Request, _ context: GatewayContext) async throws -> Response {
-    guard let id = request.uri.queryParameters["section"].map(String.init) else {
+  @Sendable private func seats(_ request: Request) async throws -> Response {
+    guard let id = request.parameter("section") else {
       throw Problem.invalid([FieldError(pointer: "section", detail: "is required")])
     }
     guard NewEventBody.isSectionID(id) else {
       throw Problem.invalid([FieldError(pointer: "section", detail: "must be a section's id")])
     }
-    let event = try await visibleEvent(request, context)
+    let event = try await visibleEvent(request)
     guard let section = event.plan.section(withID: id) else { throw Problem(.notFound, "The event has no section \(id).") }
     guard case .seated = event.event.sections[section].kind else {
       throw Problem.invalid([FieldError(pointer: "section", detail: "must be a seated section")])
@@ -122,9 +122,9 @@ struct EventRoutes: Sendable {
     return .conditional(seats.json(of: event, section: section), tag: "\"\(seats.version)\"", to: request)
   }
 
-  private func visibleEvent(_ request: Request, _ context: GatewayContext) async throws -> KnownEvent {
+  private func visibleEvent(_ request: Request) async throws -> KnownEvent {
     let user = try authenticator.optionalUser(of: request)
-    return try await directory.event(context.identifier("event_id"), for: user)
+    return try await directory.event(request.identifier("event_id"), for: user)
   }
 }
 

@@ -1,6 +1,5 @@
-import Hummingbird
+import NIOHTTP1
 import Pipeline
-import ServiceLifecycle
 import Ticketing
 
 /// Reads reservations for their customers: from the view, else from the database.
@@ -33,13 +32,13 @@ struct GetReservation: Sendable {
   let now: @Sendable () -> Timestamp
 
   func add(to table: inout RouteTable) {
-    table.on(.get, "/v1/reservations", list)
-    table.on(.get, "/v1/reservations/{reservation_id}", get)
+    table.on(.GET, "/v1/reservations", list)
+    table.on(.GET, "/v1/reservations/{reservation_id}", get)
   }
 
-  @Sendable private func get(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func get(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
-    let id: ReservationID = try context.identifier("reservation_id")
+    let id: ReservationID = try request.identifier("reservation_id")
     let wait = request.preferredWait
     let record: ReservationRecord
     if let wait {
@@ -49,9 +48,9 @@ struct GetReservation: Sendable {
     }
     guard let event = try await directory.event(record.event) else { throw Problem.notFound }
     let progress = await progress(of: record, in: event.partition)
-    var headers: HTTPFields = [.cacheControl: "no-store"]
-    if record.status.isOpen { headers[.retryAfter] = String(retryAfter(progress, ordinal: record.ordinal)) }
-    if let wait { headers[.preferenceApplied] = "wait=\(wait)" }
+    var headers: HTTPHeaders = ["Cache-Control": "no-store"]
+    if record.status.isOpen { headers.add(name: "Retry-After", value: String(retryAfter(progress, ordinal: record.ordinal))) }
+    if let wait { headers.add(name: "Preference-Applied", value: "wait=\(wait)") }
     return .conditional(
       record.json(of: event, progress: progress, serverTime: now()), tag: record.tag(progress), to: request, headers: headers)
   }
@@ -72,7 +71,7 @@ struct GetReservation: Sendable {
         throw error
       }
       let isKnown = record.status.isOpen || request.has(record.tag(nil))
-      guard isKnown, left > .zero, !Task.isCancelled, !Task.isShuttingDownGracefully else {
+      guard isKnown, left > .zero, !Task.isCancelled, !waiters.isOver else {
         waiters.stopListening(ticket)
         return record
       }
@@ -90,7 +89,7 @@ struct GetReservation: Sendable {
     }
   }
 
-  @Sendable private func list(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func list(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
     let limit = try request.pageLimit()
     let mark = try request.cursor()
@@ -105,7 +104,7 @@ struct GetReservation: Sendable {
       items.append(record.json(of: event, progress: await progress(of: record, in: event.partition), serverTime: now()))
     }
     return .json(
-      page(items, next: records.count > limit ? records[limit - 1].pageMark : nil), headers: [.cacheControl: "no-store"])
+      page(items, next: records.count > limit ? records[limit - 1].pageMark : nil), headers: ["Cache-Control": "no-store"])
   }
 }
 

@@ -1,5 +1,4 @@
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import Pipeline
 
 /// Whether the process runs, and whether it can do its work.
@@ -12,12 +11,12 @@ struct HealthRoutes: Sendable {
   let reservations: any ReservationStore
 
   func add(to table: inout RouteTable) {
-    table.on(.get, "/livez") { _, _ in health(.ok, "ok", []) }
-    table.on(.get, "/readyz", ready)
+    table.on(.GET, "/livez") { _ in health(.ok, "ok", []) }
+    table.on(.GET, "/readyz", ready)
   }
 
   /// Without the broker no request can be taken. Without Redis or PostgreSQL the sale goes on.
-  @Sendable private func ready(_ request: Request, _ context: GatewayContext) async throws -> Response {
+  @Sendable private func ready(_ request: Request) async throws -> Response {
     async let broker = inTime { await publisher.obstacle() }
     async let redis = inTime { await view.isReady() ? nil : "does not answer" }
     async let database = inTime { await reservations.isReady() ? nil : "does not answer" }
@@ -41,7 +40,7 @@ struct HealthRoutes: Sendable {
     }
   }
 
-  private func health(_ status: HTTPResponse.Status, _ word: String, _ checks: [(name: StaticString, trouble: String?)])
+  private func health(_ status: HTTPResponseStatus, _ word: String, _ checks: [(name: StaticString, trouble: String?)])
     -> Response
   {
     var writer = JSONWriter()
@@ -49,8 +48,8 @@ struct HealthRoutes: Sendable {
       $0.member("status", word)
       $0.object("checks") { for check in checks { $0.member(check.name, check.trouble ?? "ok") } }
     }
-    var headers: HTTPFields = [.cacheControl: "no-store"]
-    if status == .serviceUnavailable { headers[.retryAfter] = "1" }
+    var headers: HTTPHeaders = ["Cache-Control": "no-store"]
+    if status == .serviceUnavailable { headers.add(name: "Retry-After", value: "1") }
     return .json(writer.bytes, status: status, headers: headers)
   }
 }

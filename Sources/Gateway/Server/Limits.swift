@@ -14,6 +14,8 @@ enum Limits {
   static let timeToSend = TimeAmount.seconds(15)
   /// Until a connection that asks nothing is closed.
   static let idle = TimeAmount.seconds(75)
+  /// How long a client has to close its side after the last answer.
+  static let linger = TimeAmount.seconds(2)
   /// Open connections; more wait in the system's backlog.
   static let connections = 20_000
   /// How long an answer may be held by `Prefer: wait`.

@@ -1,5 +1,3 @@
-import HTTPTypes
-import Hummingbird
 import NIOCore
 import NIOHTTP1
 import Pipeline
@@ -7,35 +5,21 @@ import Ticketing
 
 extension Request {
   /// The body as JSON.
-  func json() async throws -> JSONValue {
-    let type = headers[.contentType]?.split(separator: ";").first.map { $0.lowercased().filter { $0 != " " } }
+  func json() throws(Problem) -> JSONValue {
+    let type = self["Content-Type"]?.split(separator: ";").first.map { $0.lowercased().filter { $0 != " " } }
     guard type == "application/json" else {
       throw Problem(.unsupportedMediaType, "Send the body as application/json.")
     }
-    if let length = headers[.contentLength].flatMap({ Int($0) }), length > Limits.bodyBytes { throw Self.tooLarge }
-    let buffer: ByteBuffer
     do {
-      buffer = try await body.collect(upTo: Limits.bodyBytes)
-    } catch is NIOTooManyBytesError {
-      throw Self.tooLarge
-    }
-    do {
-      return try JSONParser.parse(Array(buffer.readableBytesView))
+      return try JSONParser.parse(Array(body.readableBytesView))
     } catch {
       throw Problem(.malformedJSON, "At byte \(error.offset): \(error.message).")
     }
   }
 
-  private static var tooLarge: Problem {
-    var problem = Problem(.bodyTooLarge, "A body may have \(Limits.bodyBytes) bytes.")
-    // What remains of the body is not read.
-    problem.headers[.connection] = "close"
-    return problem
-  }
-
   /// The client's own name for this request, bare or quoted.
   func idempotencyKey() throws -> String {
-    guard var key = headers[.idempotencyKey]?[...] else {
+    guard var key = self["Idempotency-Key"]?[...] else {
       throw Problem(
         .idempotencyKeyMissing, "Send an Idempotency-Key header of your choice, and the same one when you repeat the request.")
     }
@@ -47,7 +31,7 @@ extension Request {
 
   /// The seconds of `Prefer: wait=N` (RFC 7240), at most ``Limits/waitSeconds``; nil without one.
   var preferredWait: Int? {
-    for preference in (headers[.prefer] ?? "").split(separator: ",") {
+    for preference in (self["Prefer"] ?? "").split(separator: ",") {
       // What is behind a semicolon are the preference's own parameters.
       let parts = preference.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1).map {
         $0.filter { $0 != " " && $0 != "\"" }
@@ -61,7 +45,7 @@ extension Request {
 
   /// Whether the client already has what this entity tag stands for (RFC 9110, 13.1.2: compared weakly).
   func has(_ tag: String) -> Bool {
-    guard let known = headers[.ifNoneMatch] else { return false }
+    guard let known = self["If-None-Match"] else { return false }
     let opaque = tag.trimmingPrefix("W/")
     return known.split(separator: ",").contains { candidate in
       let candidate = candidate.filter { $0 != " " }
@@ -72,7 +56,7 @@ extension Request {
   // MARK: Pages
 
   func pageLimit() throws -> Int {
-    guard let text = uri.queryParameters["limit"] else { return Limits.defaultPage }
+    guard let text = parameter("limit") else { return Limits.defaultPage }
     guard let limit = Int(text), Limits.page.contains(limit) else {
       throw Problem.invalid([FieldError(pointer: "limit", detail: "must be a whole number from 1 to 100")])
     }
@@ -80,15 +64,15 @@ extension Request {
   }
 
   func cursor() throws -> PageMark? {
-    guard let text = uri.queryParameters["cursor"] else { return nil }
-    guard let mark = PageMark(cursor: String(text)) else {
+    guard let text = parameter("cursor") else { return nil }
+    guard let mark = PageMark(cursor: text) else {
       throw Problem.invalid([FieldError(pointer: "cursor", detail: "must be the next_cursor of the page before")])
     }
     return mark
   }
 
   func flag(_ name: String) throws -> Bool {
-    switch uri.queryParameters[Substring(name)] {
+    switch parameter(name) {
     case nil, "false": return false
     case "true": return true
     default: throw Problem.invalid([FieldError(pointer: name, detail: "must be true or false")])
@@ -109,35 +93,12 @@ extension PageMark {
   }
 }
 
-extension GatewayContext {
+extension Request {
   /// A UUID from the path.
-  func identifier<ID: Identifier>(_ name: String, as type: ID.Type = ID.self) throws -> ID {
-    guard let text = parameters.get(name), let id = ID(text) else { throw Problem.badParameter(name, "must be a UUID") }
+  func identifier<ID: Identifier>(_ name: String, as type: ID.Type = ID.self) throws(Problem) -> ID {
+    guard let text = parameters.first(where: { $0.name == name })?.value, let id = ID(text) else {
+      throw Problem.badParameter(name, "must be a UUID")
+    }
     return id
-  }
-}
-
-extension HTTPField.Name {
-  static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
-  static let idempotentReplayed = HTTPField.Name("Idempotent-Replayed")!
-  static let prefer = HTTPField.Name("Prefer")!
-  static let preferenceApplied = HTTPField.Name("Preference-Applied")!
-}
-
-extension Response {
-  static func json(_ bytes: [UInt8], status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]) -> Response {
-    var headers = headers
-    headers[.contentType] = "application/json"
-    return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
-  }
-
-  /// The representation, or `304` if the client has it.
-  static func conditional(_ bytes: @autoclosure () -> [UInt8], tag: String, to request: Request, headers: HTTPFields = [:])
-    -> Response
-  {
-    var headers = headers
-    headers[.eTag] = tag
-    if request.has(tag) { return Response(status: .notModified, headers: headers) }
-    return json(bytes(), headers: headers)
   }
 }

@@ -1,96 +1,92 @@
-import HTTPTypes
-import Hummingbird
-import HummingbirdCore
 import Logging
+import NIOHTTP1
 
 /// The operations of the contract: which path and method leads where.
-struct RouteTable {
-  typealias Handler = @Sendable (Request, GatewayContext) async throws -> Response
+struct RouteTable: Sendable {
+  typealias Handler = @Sendable (Request) async throws -> Response
 
-  private(set) var router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
-  private(set) var paths = Paths()
+  private enum Segment: Hashable, Sendable {
+    case fixed(String)
+    case parameter(String)
 
-  init() { router.add(middleware: ProblemMiddleware()) }
+    init(_ text: Substring) {
+      self = text.hasPrefix("{") ? .parameter(String(text.dropFirst().dropLast())) : .fixed(String(text))
+    }
+  }
+
+  private struct Route: Sendable {
+    var segments: [Segment]
+    var handlers: [(method: HTTPMethod, handler: Handler)] = []
+
+    /// The path's parameters, if it is this route's.
+    func parameters(of path: [Substring]) -> [(name: String, value: Substring)]? {
+      guard path.count == segments.count else { return nil }
+      var parameters: [(name: String, value: Substring)] = []
+      for (segment, part) in zip(segments, path) {
+        switch segment {
+        case .fixed(let text): if text != part { return nil }
+        case .parameter(let name): parameters.append((name, part))
+        }
+      }
+      return parameters
+    }
+  }
+
+  private var routes: [Route] = []
 
   /// - Parameter path: as in the contract; `{name}` is a parameter.
-  mutating func on(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
-    router.on(RouterPath(path), method: method) { request, context in try await handler(request, context) }
-    paths.add(method, path)
+  mutating func on(_ method: HTTPMethod, _ path: String, _ handler: @escaping Handler) {
+    let segments = path.split(separator: "/").map(Segment.init)
+    let index = routes.firstIndex { $0.segments == segments } ?? routes.endIndex
+    if index == routes.endIndex { routes.append(Route(segments: segments)) }
+    routes[index].handlers.append((method, handler))
+    if method == .GET { routes[index].handlers.append((.HEAD, handler)) }
   }
 
-  /// Which methods each path takes, for those that ask with another.
-  struct Paths: Sendable {
-    private var methods: [[String]: [HTTPRequest.Method]] = [:]
-
-    fileprivate mutating func add(_ method: HTTPRequest.Method, _ path: String) {
-      let segments = path.split(separator: "/").map(String.init)
-      methods[segments, default: []] += method == .get ? [.get, .head] : [method]
+  /// The handler of a request, to be given the request with its parameters.
+  /// - Throws: `404` or `405`.
+  func handler(of request: inout Request) throws(Problem) -> Handler {
+    let path = request.path.split(separator: "/")
+    for route in routes {
+      guard let parameters = route.parameters(of: path) else { continue }
+      guard let found = route.handlers.first(where: { $0.method == request.method }) else {
+        var problem = Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
+        problem.headers.add(name: "Allow", value: route.handlers.map(\.method.rawValue).joined(separator: ", "))
+        throw problem
+      }
+      request.parameters = parameters
+      return found.handler
     }
-
-    /// Nil if it is not the path of any operation.
-    func methods(of path: String) -> [HTTPRequest.Method]? {
-      let segments = path.split(separator: "/")
-      return methods.first { pattern, _ in
-        pattern.count == segments.count && zip(pattern, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
-      }?.value
-    }
-  }
-}
-
-/// Answers a request by the table; what no route takes is a `404` or a `405`.
-struct GatewayResponder: HTTPResponder {
-  typealias Context = GatewayContext
-
-  private let routes: RouterResponder<GatewayContext>
-  private let paths: RouteTable.Paths
-
-  init(_ table: RouteTable) {
-    paths = table.paths
-    routes = table.router.buildResponder()
-  }
-
-  func respond(to request: Request, context: GatewayContext) async throws -> Response {
-    if request.head.path?.utf8.count ?? 0 > Limits.uriBytes {
-      return Problem(.uriTooLong, "A URI may have \(Limits.uriBytes) bytes.").response
-    }
-    do {
-      return try await routes.respond(to: request, context: context)
-    } catch is NoRoute {
-      guard let methods = paths.methods(of: request.uri.path) else { return Problem.notFound.response }
-      var problem = Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
-      problem.headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
-      return problem.response
-    }
+    throw Problem.notFound
   }
 }
 
-/// Thrown where no route takes a request.
-private struct NoRoute: Error {}
+/// Answers requests by the table, and makes a problem of whatever goes wrong.
+struct Responder: Sendable {
+  private let table: RouteTable
+  private let logger: Logger
 
-/// Makes a problem of whatever goes wrong in a handler.
-private struct ProblemMiddleware: RouterMiddleware {
-  typealias Context = GatewayContext
+  init(_ table: RouteTable, logger: Logger) {
+    self.table = table
+    self.logger = logger
+  }
 
-  func handle(
-    _ request: Request, context: GatewayContext, next: @concurrent (Request, GatewayContext) async throws -> Response
-  ) async throws -> Response {
+  func respond(to request: Request) async -> Response {
     do {
-      try expectJSONIsAcceptable(request)
-      return try await next(request, context)
+      var request = request
+      let handler = try table.handler(of: &request)
+      try expectJSONIsAcceptable(to: request)
+      return try await handler(request)
     } catch let problem as Problem {
       return problem.response
-    } catch let error as HTTPError where error.status == .notFound && context.endpointPath == "NotFound" {
-      throw NoRoute()
-    } catch let error as any HTTPResponseError {
-      return Problem(.validationFailed, "The request is not valid.", status: error.status).response
     } catch {
-      context.logger.error("a request failed", metadata: ["error": "\(error)", "path": "\(context.endpointPath ?? "")"])
+      logger.error("a request failed", metadata: ["error": "\(error)", "path": "\(request.path)"])
       return Problem(.internal, "It has been logged.").response
     }
   }
 
-  private func expectJSONIsAcceptable(_ request: Request) throws {
-    guard let accept = request.headers[.accept], !accept.isEmpty, !request.uri.path.hasPrefix("/openapi.") else { return }
+  private func expectJSONIsAcceptable(to request: Request) throws(Problem) {
+    guard let accept = request["Accept"], accept != "*/*", !accept.isEmpty, !request.path.hasPrefix("/openapi.") else { return }
     let isAcceptable = accept.lowercased().split(separator: ",").contains { range in
       let parts = range.split(separator: ";").map { $0.drop(while: { $0 == " " }).prefix(while: { $0 != " " }) }
       let refused = parts.dropFirst().contains { $0 == "q=0" || $0 == "q=0.0" || $0 == "q=0.00" || $0 == "q=0.000" }

@@ -1,0 +1,223 @@
+import NIOCore
+import NIOExtras
+import NIOHTTP1
+
+/// One client's connection: gathers its requests, has them answered one after the other, and gives up on a client that is too slow
+/// (`408`), whose header or body is too large (`431`, `413`), or that speaks no HTTP (`400`).
+///
+/// A request is handled on the connection's own event loop: the handlers never block, and what they compute takes microseconds, while
+/// a switch to another thread and back costs more than that.
+final class HTTPConnection: ChannelDuplexHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias OutboundIn = Never
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private enum State {
+    case idle
+    case receiving(HTTPRequestHead, body: ByteBuffer)
+    /// The task that answers; nil for the moment in which it starts.
+    case answering(Task<Void, Never>?)
+    /// The last answer is on its way; what still comes is not read.
+    case closing
+  }
+
+  private let responder: Responder
+  private let executor: EventLoopExecutor
+  private var state = State.idle
+  /// What came of the next requests while one is answered. Nothing more is read until then.
+  private var pending = CircularBuffer<HTTPServerRequestPart>()
+  private var isDraining = false
+  private var holdsRead = false
+  /// Whether the connection ends with the request at hand.
+  private var isLast = false
+  private var hasAsked = false
+  /// When this client's time is over.
+  private var deadline = NIODeadline.distantFuture
+  private var watch: Scheduled<Void>?
+
+  init(responder: Responder, executor: EventLoopExecutor) {
+    self.responder = responder
+    self.executor = executor
+  }
+
+  // MARK: Reading
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    pending.append(unwrapInboundIn(data))
+    drain(context)
+  }
+
+  func read(context: ChannelHandlerContext) {
+    if pending.isEmpty { context.read() } else { holdsRead = true }
+  }
+
+  private func drain(_ context: ChannelHandlerContext) {
+    // An answer that is there at once comes back here: the loop goes on then, or a client could nest calls without end.
+    if isDraining { return }
+    isDraining = true
+    defer { isDraining = false }
+    while let part = pending.first {
+      if case .answering = state { return }
+      pending.removeFirst()
+      take(part, context)
+    }
+    if holdsRead {
+      holdsRead = false
+      context.read()
+    }
+  }
+
+  private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+    switch (part, state) {
+    case (.head(let head), .idle): begin(head, context)
+    case (.body(var part), .receiving(let head, var body)):
+      if body.readableBytes + part.readableBytes > Limits.bodyBytes { return giveUp(context, .bodyTooLarge) }
+      // With two owners the whole buffer would be copied with each part.
+      state = .idle
+      if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
+      state = .receiving(head, body: body)
+    case (.end, .receiving(let head, let body)): answer(head, body, context)
+    default: break
+    }
+  }
+
+  private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    // The first request is counted from the connection's opening, so that a header sent byte by byte counts.
+    if hasAsked { deadline = context.eventLoop.now + Limits.timeToSend }
+    hasAsked = true
+    isLast = isLast || !head.isKeepAlive
+    let headerBytes = head.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+    if headerBytes > Limits.headerBytes { return giveUp(context, .headersTooLarge) }
+    if head.uri.utf8.count > Limits.uriBytes { return giveUp(context, .uriTooLong) }
+    if let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }), length > Limits.bodyBytes {
+      return giveUp(context, .bodyTooLarge)
+    }
+    if head.version == .http1_1, head.headers.first(name: "Expect")?.lowercased() == "100-continue" {
+      context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+    }
+    state = .receiving(head, body: ByteBuffer())
+  }
+
+  // MARK: Answering
+
+  private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
+    deadline = .distantFuture
+    state = .answering(nil)
+    let request = Request(method: head.method, target: head.uri, headers: head.headers, body: body)
+    let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
+    let responder = responder
+    // It starts on this thread, and comes back to it wherever the handler has waited for something.
+    let task = Task.immediate(executorPreference: executor) {
+      let response = await responder.respond(to: request)
+      bound.value.connection.send(response, to: head, bound.value.context)
+    }
+    if case .answering(nil) = state { state = .answering(task) }
+  }
+
+  private func send(_ response: Response, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    guard case .answering = state else { return }
+    if isLast { return finish(context, with: response, isKeptFrom: head.method == .HEAD) }
+    var response = response
+    if head.version == .http1_0 { response.headers.add(name: "Connection", value: "keep-alive") }
+    write(response, isKeptFrom: head.method == .HEAD, context)
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    deadline = context.eventLoop.now + Limits.idle
+    state = .idle
+    drain(context)
+  }
+
+  private func giveUp(_ context: ChannelHandlerContext, _ problem: Problem) {
+    if case .closing = state { return }
+    finish(context, with: problem.response)
+  }
+
+  /// Sends the last answer. The connection is closed once the client has closed its side or had the time to: if it were closed while
+  /// something of the client's is unread, the answer could be lost.
+  private func finish(_ context: ChannelHandlerContext, with response: Response, isKeptFrom isHead: Bool = false) {
+    var response = response
+    response.headers.add(name: "Connection", value: "close")
+    state = .closing
+    write(response, isKeptFrom: isHead, context)
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(mode: .output, promise: nil) }
+    deadline = context.eventLoop.now + Limits.linger
+    watchDeadline(context)
+    drain(context)
+  }
+
+  /// Writes all but the end.
+  /// - Parameter isHead: whether the body is only counted.
+  private func write(_ response: Response, isKeptFrom isHead: Bool, _ context: ChannelHandlerContext) {
+    var headers = response.headers
+    if response.status != .noContent && response.status != .notModified {
+      headers.add(name: "Content-Length", value: String(response.body.count))
+    }
+    headers.add(name: "Date", value: HTTPDate.now())
+    headers.add(name: "Server", value: "TicketHub")
+    let head = HTTPResponseHead(version: .http1_1, status: response.status, headers: headers)
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    if !isHead && !response.body.isEmpty {
+      context.write(wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(bytes: response.body)))), promise: nil)
+    }
+  }
+
+  // MARK: The connection
+
+  func handlerAdded(context: ChannelHandlerContext) { if context.channel.isActive { opened(context) } }
+
+  func channelActive(context: ChannelHandlerContext) {
+    opened(context)
+    context.fireChannelActive()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    watch?.cancel()
+    if case .answering(let task) = state { task?.cancel() }
+    state = .closing
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    switch error {
+    case HTTPParserError.headerOverflow: giveUp(context, .headersTooLarge)
+    case is HTTPParserError: giveUp(context, Problem(.validationFailed, "This is not HTTP/1.1.", status: .badRequest))
+    default: context.close(promise: nil)
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+    isLast = true
+    if case .idle = state { context.close(promise: nil) }
+  }
+
+  private func opened(_ context: ChannelHandlerContext) {
+    deadline = context.eventLoop.now + Limits.timeToSend
+    watchDeadline(context)
+  }
+
+  /// Looks at the deadline when it is there, and at least as often as a request may take: so that requests need only set it.
+  private func watchDeadline(_ context: ChannelHandlerContext) {
+    watch?.cancel()
+    watch = context.eventLoop.assumeIsolated().scheduleTask(deadline: min(deadline, context.eventLoop.now + Limits.timeToSend)) {
+      if self.deadline <= context.eventLoop.now { self.timeIsOver(context) } else { self.watchDeadline(context) }
+    }
+  }
+
+  private func timeIsOver(_ context: ChannelHandlerContext) {
+    switch state {
+    case .idle where hasAsked, .closing, .answering: context.close(promise: nil)
+    case .idle, .receiving:
+      let seconds = Limits.timeToSend.nanoseconds / 1_000_000_000
+      giveUp(context, Problem(.requestTimeout, "The whole request must arrive within \(seconds) seconds."))
+    }
+  }
+}
+
+extension Problem {
+  static let bodyTooLarge = Problem(.bodyTooLarge, "A body may have \(Limits.bodyBytes) bytes.")
+  static let uriTooLong = Problem(.uriTooLong, "A URI may have \(Limits.uriBytes) bytes.")
+  static let headersTooLarge = Problem(
+    .headersTooLarge, "There may be \(Limits.headerFields) header fields, and they may have \(Limits.headerBytes) bytes together."
+  )
+}

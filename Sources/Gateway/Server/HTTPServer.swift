@@ -1,0 +1,97 @@
+import Logging
+import NIOCore
+import NIOExtras
+import NIOHTTP1
+import NIOPosix
+import ServiceLifecycle
+
+/// Accepts connections until the process is asked to stop, and then answers what was asked before.
+struct HTTPServer: Service {
+  let responder: Responder
+  let host: String
+  let port: Int
+  let logger: Logger
+
+  func run() async throws {
+    let group = MultiThreadedEventLoopGroup.singleton
+    let quiescing = ServerQuiescingHelper(group: group)
+    let executors = Dictionary(uniqueKeysWithValues: group.makeIterator().map { ($0.identity, EventLoopExecutor($0)) })
+    let channel = try await ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 4096)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandlers(
+            ConnectionLimit(Limits.connections), quiescing.makeServerChannelHandler(channel: channel))
+        }
+      }
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          guard let executor = executors[channel.eventLoop.identity] else {
+            preconditionFailure("a connection on an event loop of another group")
+          }
+          try channel.pipeline.syncOperations.addHTTP(HTTPConnection(responder: responder, executor: executor))
+        }
+      }
+      .bind(host: host, port: port).get()
+    logger.info("gateway ready", metadata: ["address": "http://\(host):\(port)"])
+    // Cancellation ends the wait as well.
+    try? await gracefulShutdown()
+    let ended = channel.eventLoop.makePromise(of: Void.self)
+    quiescing.initiateShutdown(promise: ended)
+    try? await ended.futureResult.get()
+  }
+}
+
+extension EventLoop {
+  fileprivate var identity: ObjectIdentifier { ObjectIdentifier(self) }
+}
+
+extension ChannelPipeline.SynchronousOperations {
+  /// The handlers of a connection, with the limits of ``Limits``.
+  func addHTTP(_ connection: HTTPConnection) throws {
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = Limits.headBytes
+    limits.maxHeaderListSize = Limits.headBytes
+    limits.maxHeaderFieldCount = Limits.headerFields
+    try configureHTTPServerPipeline(
+      withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
+      withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+    try addHandler(connection)
+  }
+}
+
+/// Stops accepting while there are as many connections as may be; those that come then wait in the system's backlog.
+private final class ConnectionLimit: ChannelDuplexHandler {
+  typealias InboundIn = any Channel
+  typealias OutboundIn = Never
+
+  private let maximum: Int
+  private var connections = 0
+  private var holdsRead = false
+
+  init(_ maximum: Int) { self.maximum = maximum }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    connections += 1
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    unwrapInboundIn(data).closeFuture.hop(to: context.eventLoop).whenComplete { _ in
+      let (limit, context) = bound.value
+      limit.closed(context)
+    }
+    context.fireChannelRead(data)
+  }
+
+  func read(context: ChannelHandlerContext) {
+    if connections < maximum { context.read() } else { holdsRead = true }
+  }
+
+  private func closed(_ context: ChannelHandlerContext) {
+    connections -= 1
+    if holdsRead {
+      holdsRead = false
+      context.read()
+    }
+  }
+}

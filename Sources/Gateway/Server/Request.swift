@@ -1,0 +1,82 @@
+import NIOCore
+import NIOHTTP1
+
+/// A request that has arrived whole.
+struct Request: Sendable {
+  var method: HTTPMethod
+  /// The path as it was sent, without the query.
+  var path: Substring
+  var headers: HTTPHeaders
+  var body: ByteBuffer
+  /// What the route's path calls `{name}`.
+  var parameters: [(name: String, value: Substring)] = []
+  private var query: Substring
+
+  init(method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer = ByteBuffer()) {
+    self.method = method
+    self.headers = headers
+    self.body = body
+    var target = target[...]
+    // A proxy may ask with the whole URI (RFC 9112, 3.2.2).
+    for scheme in ["http://", "https://"] where target.hasPrefix(scheme) {
+      target = target.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
+    }
+    let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+    path = target[..<mark]
+    query = target[mark...].dropFirst()
+  }
+
+  /// A header field's value; of several fields of one name all values, as a list (RFC 9110, 5.3).
+  subscript(_ name: String) -> String? {
+    let values = headers[name]
+    return values.count > 1 ? values.joined(separator: ", ") : values.first
+  }
+
+  /// The first value that the query gives this name.
+  func parameter(_ name: String) -> String? {
+    for pair in query.split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      if parts[0] == name { return parts.count == 2 ? Self.decodePercents(in: parts[1]) : "" }
+    }
+    return nil
+  }
+
+  /// What is no valid escape stays as it is.
+  private static func decodePercents(in text: Substring) -> String {
+    if !text.utf8.contains(UInt8(ascii: "%")) { return String(text) }
+    var decoded: [UInt8] = []
+    var rest = Substring(text).utf8
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), rest.count >= 2, let value = UInt8(String(rest.prefix(2)) ?? "", radix: 16) {
+        decoded.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        decoded.append(byte)
+      }
+    }
+    return String(decoding: decoded, as: UTF8.self)
+  }
+}
+
+/// A response, whole.
+struct Response: Sendable {
+  var status: HTTPResponseStatus
+  var headers: HTTPHeaders = [:]
+  var body: [UInt8] = []
+
+  static func json(_ bytes: [UInt8], status: HTTPResponseStatus = .ok, headers: HTTPHeaders = [:]) -> Response {
+    var headers = headers
+    headers.add(name: "Content-Type", value: "application/json")
+    return Response(status: status, headers: headers, body: bytes)
+  }
+
+  /// The representation, or `304` if the client has it.
+  static func conditional(_ bytes: @autoclosure () -> [UInt8], tag: String, to request: Request, headers: HTTPHeaders = [:])
+    -> Response
+  {
+    var headers = headers
+    headers.add(name: "ETag", value: tag)
+    if request.has(tag) { return Response(status: .notModified, headers: headers) }
+    return json(bytes(), headers: headers)
+  }
+}
