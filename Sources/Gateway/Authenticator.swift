@@ -12,6 +12,7 @@ final class Authenticator: Service {
   private static let overlapSeconds = -5
 
   private let authority: TokenAuthority
+  private let verified: VerifiedTokens
   private let accounts: any Accounts
   private let now: @Sendable () -> Timestamp
   private let logger: Logger
@@ -19,6 +20,7 @@ final class Authenticator: Service {
 
   init(authority: TokenAuthority, accounts: any Accounts, now: @escaping @Sendable () -> Timestamp, logger: Logger) {
     self.authority = authority
+    verified = VerifiedTokens(authority: authority)
     self.accounts = accounts
     self.now = now
     self.logger = logger
@@ -50,7 +52,7 @@ final class Authenticator: Service {
       throw Problem(.unauthenticated, "Send the token of a session as Authorization: Bearer.")
     }
     let parts = header.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2, parts[0].lowercased() == "bearer", let token = authority.verify(parts[1]), token.expiresAt > now(),
+    guard parts.count == 2, parts[0].lowercased() == "bearer", let token = verified.verify(parts[1]), token.expiresAt > now(),
       !ended.withLock({ $0.contains(token.session) })
     else { throw Problem(.unauthenticated, "The session is unknown or over.") }
     return token

@@ -6,8 +6,9 @@ import Ticketing
 struct Intake: Sendable {
   /// How many requests are taken in together at most.
   private static let maximumBatch = CommandMessage.maximumCommands
-  /// While one batch waits for its confirm, the next ones are on their way.
-  private static let lanes = 4
+  /// While one batch waits for its confirm, the next one is on its way. More would make the batches smaller, and what a batch costs in
+  /// Redis, RabbitMQ and the worker is shared by fewer requests.
+  private static let lanes = 2
   /// Requests that wait in this process for their turn: more would wait for longer than a second.
   private static let maximumWaiting = 10_000
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
