@@ -57,6 +57,7 @@ let package = Package(
     target("RabbitMQ", ["BlockingThread", "CRabbitMQ"]),
     target("PostgreSQL", ["BlockingThread", "CPostgreSQL", logging]),
     target("Redis", ["BlockingThread", "CHiredis", logging]),
+    target("Telemetry"),
     target("Ticketing"),
     target("Pipeline", ["Ticketing", crypto]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
@@ -64,7 +65,7 @@ let package = Package(
     target(
       "Gateway",
       [
-        "Pipeline", "Ticketing", crypto, logging, lifecycle,
+        "Pipeline", "Telemetry", "Ticketing", crypto, logging, lifecycle,
         nioCore, nioPosix, nioHTTP1,
         .product(name: "NIOExtras", package: "swift-nio-extras"),
         .product(name: "Yams", package: "Yams"),
@@ -75,7 +76,8 @@ let package = Package(
     .executableTarget(
       name: "tickethub",
       dependencies: [
-        "Gateway", "Worker", "Backends", "LoadTest", "Pipeline", "Ticketing", "PostgreSQL", "Redis", logging, lifecycle,
+        "Gateway", "Worker", "Backends", "LoadTest", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "Redis", logging,
+        lifecycle,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
@@ -88,12 +90,13 @@ let package = Package(
     tests("RabbitMQTests", ["RabbitMQ", "TestSupport"]),
     tests("PostgreSQLTests", ["PostgreSQL", "TestSupport"]),
     tests("RedisTests", ["Redis", "TestSupport"]),
+    tests("TelemetryTests", ["Telemetry"]),
     tests("TicketingTests", ["Ticketing", "TestSupport"]),
     tests("PipelineTests", ["Pipeline", "TestSupport", "Ticketing"]),
     tests(
       "GatewayTests",
       [
-        "Gateway", "Pipeline", "TestSupport", "Ticketing", logging, lifecycle,
+        "Gateway", "Pipeline", "Telemetry", "TestSupport", "Ticketing", logging, lifecycle,
         .product(name: "HTTPTypes", package: "swift-http-types"),
         nioCore, nioHTTP1,
         .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -1,3 +1,4 @@
+public import Logging
 import Pipeline
 import RabbitMQ
 
@@ -5,53 +6,78 @@ import RabbitMQ
 public actor BrokerLink {
   private let configuration: RabbitMQConfiguration
   private let topology: Topology
+  private let logger: Logger
   private var current: RabbitMQConnection?
   private var isConnecting = false
   /// Those that wait for the attempt under way.
-  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
+  private var lastTicket: UInt64 = 0
   private var backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
   private var nextAttempt = ContinuousClock.now
+  private var lastFailure: RabbitMQError?
+  private var isClosed = false
 
   /// - Parameters:
   ///   - name: what the broker shows for the connection.
   ///   - heartbeat: how soon a broker, or a client, that hangs is given up: within two to three times this.
-  public init(url: String, name: String, heartbeat: Duration, topology: Topology) throws {
+  public init(url: String, name: String, heartbeat: Duration, topology: Topology, logger: Logger) throws {
     var configuration = try RabbitMQConfiguration(url: url)
     configuration.connectionName = name
     configuration.heartbeat = heartbeat
     self.configuration = configuration
     self.topology = topology
+    self.logger = logger
   }
 
   /// The connection, with the topology declared; made if there is none.
-  /// - Parameter isPatient: whether to wait for an attempt that is under way, which may take seconds, instead of failing at once.
+  ///
+  /// Making one can take long where the broker is busy, so nobody waits for it for longer than `patience`: it goes on meanwhile, and
+  /// the next one finds it made.
   /// - Throws: also where the last attempt failed a moment ago.
-  func connection(isPatient: Bool = false) async throws(RabbitMQError) -> RabbitMQConnection {
+  func connection(within patience: Duration) async throws(RabbitMQError) -> RabbitMQConnection {
     if let current, current.isOpen { return current }
-    if isConnecting, isPatient { await withCheckedContinuation { waiting.append($0) } }
+    if !isConnecting && !isClosed && nextAttempt <= .now {
+      isConnecting = true
+      Task { await connect() }
+    }
+    if isConnecting { await attemptEnds(within: patience) }
     if let current, current.isOpen { return current }
-    guard !isConnecting, nextAttempt <= .now else {
-      throw RabbitMQError(code: .connectFailed, message: "RabbitMQ is away; connecting is tried again in a moment.")
-    }
-    isConnecting = true
-    defer {
-      isConnecting = false
-      for continuation in waiting { continuation.resume() }
-      waiting = []
-    }
+    throw lastFailure ?? RabbitMQError(code: .connectFailed, message: "RabbitMQ is away; connecting is under way.")
+  }
+
+  private func connect() async {
     do throws(RabbitMQError) {
       let connection = try await RabbitMQConnection.connect(configuration)
       try await topology.declare(on: connection)
-      current = connection
+      if isClosed { await connection.close() } else { current = connection }
       backoff.reset()
-      return connection
+      lastFailure = nil
+      logger.info("connected to RabbitMQ")
     } catch {
+      if lastFailure == nil { logger.warning("cannot connect to RabbitMQ", metadata: ["reason": "\(error.message)"]) }
+      lastFailure = error
       nextAttempt = .now + backoff.next()
-      throw error
     }
+    isConnecting = false
+    for continuation in waiting.values { continuation.resume() }
+    waiting = [:]
   }
 
+  private func attemptEnds(within patience: Duration) async {
+    lastTicket += 1
+    let ticket = lastTicket
+    let limit = Task {
+      try? await Task.sleep(for: patience)
+      endWait(ticket)
+    }
+    await withCheckedContinuation { waiting[ticket] = $0 }
+    limit.cancel()
+  }
+
+  private func endWait(_ ticket: UInt64) { waiting.removeValue(forKey: ticket)?.resume() }
+
   public func close() async {
+    isClosed = true
     await current?.close()
     current = nil
   }

@@ -4,6 +4,9 @@ import Synchronization
 
 /// Queues commands in RabbitMQ, on a connection of its own: an alarm of the broker stops publishing connections only.
 public final class RabbitCommandPublisher: CommandPublisher {
+  /// How long a request waits for a connection that is being made.
+  private static let patience = Duration.milliseconds(500)
+
   private let link: BrokerLink
   private let topology: Topology
   /// Why the last message was not taken, until one is.
@@ -17,7 +20,7 @@ public final class RabbitCommandPublisher: CommandPublisher {
   public func publish(_ commands: [QueuedCommand], to partition: Int) async -> Pipeline.PublishOutcome {
     let connection: RabbitMQConnection
     do {
-      connection = try await link.connection()
+      connection = try await link.connection(within: Self.patience)
     } catch {
       return .unavailable
     }
@@ -43,7 +46,7 @@ public final class RabbitCommandPublisher: CommandPublisher {
 
   public func obstacle() async -> String? {
     do {
-      _ = try await link.connection()
+      _ = try await link.connection(within: Self.patience)
       return trouble.withLock { $0 }
     } catch {
       return error.message

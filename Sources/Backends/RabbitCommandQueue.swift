@@ -5,6 +5,8 @@ import RabbitMQ
 public struct RabbitCommandQueue: CommandQueue {
   /// Messages on their way to a worker: twice what it takes at once, so that the next are there when it is done.
   private static let prefetch: UInt16 = 64
+  /// How long a subscriber waits for a connection that is being made; then it looks whether it still is to subscribe.
+  private static let patience = Duration.seconds(2)
 
   private let link: BrokerLink
   private let topology: Topology
@@ -16,7 +18,7 @@ public struct RabbitCommandQueue: CommandQueue {
 
   public func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription {
     do throws(RabbitMQError) {
-      let connection = try await link.connection(isPatient: true)
+      let connection = try await link.connection(within: Self.patience)
       do throws(RabbitMQError) {
         return RabbitSubscription(consumer: try await connection.consume(topology.queue(partition), prefetch: Self.prefetch))
       } catch  where error.code == .notFound {

@@ -30,6 +30,8 @@ enum RedisKeys {
   /// The channel on which the ids of what changed are published, 16 bytes each.
   static func changes(_ partition: Int) -> String { "th:changes:\(partition)" }
 
+  static func rate(_ key: String) -> String { "th:{rate:\(key)}" }
+
   /// Published events; members as in ``PageMark/listMember``.
   static let catalogue = "th:{catalogue}:events"
   static let catalogueIsComplete = "th:{catalogue}:complete"

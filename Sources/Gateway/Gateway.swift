@@ -1,6 +1,7 @@
 public import Logging
 public import Pipeline
 public import ServiceLifecycle
+public import Telemetry
 public import Ticketing
 
 /// What the gateway needs of the world.
@@ -14,13 +15,17 @@ public struct GatewayDependencies: Sendable {
   public var accounts: any Accounts
   public var authority: TokenAuthority
   public var partitioning: Partitioning
+  public var rates: any RateCounter
+  public var limits: RateLimits
+  public var metrics: MetricRegistry
   public var now: @Sendable () -> Timestamp
   public var logger: Logger
 
   public init(
     publisher: any CommandPublisher, view: any ReservationView, catalogue: any CatalogueView, changes: any ChangeFeed,
     events: any EventStore, reservations: any ReservationStore, accounts: any Accounts, authority: TokenAuthority,
-    partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, logger: Logger
+    partitioning: Partitioning, rates: any RateCounter, limits: RateLimits, metrics: MetricRegistry,
+    now: @escaping @Sendable () -> Timestamp, logger: Logger
   ) {
     self.publisher = publisher
     self.view = view
@@ -31,45 +36,71 @@ public struct GatewayDependencies: Sendable {
     self.accounts = accounts
     self.authority = authority
     self.partitioning = partitioning
+    self.rates = rates
+    self.limits = limits
+    self.metrics = metrics
     self.now = now
     self.logger = logger
   }
 }
 
 /// The gateway's services: the HTTP server, last, and what must run beside it.
-public func makeGateway(_ dependencies: GatewayDependencies, host: String, port: Int) throws -> [any Service] {
-  let (table, services) = try makeRoutes(dependencies)
-  let server = HTTPServer(
-    responder: Responder(table, logger: dependencies.logger), host: host, port: port, logger: dependencies.logger)
-  return services + [server]
+/// - Parameter adminPort: where `/metrics` is, with `/livez` and `/readyz` once more; nil for none.
+public func makeGateway(
+  _ dependencies: GatewayDependencies, host: String, port: Int, adminPort: Int?
+) throws -> [any Service] {
+  var (table, services) = try makeRoutes(dependencies)
+  if let adminPort {
+    services.append(HTTPServer(makeAdminRoutes(dependencies), dependencies, name: "metrics", host: host, port: adminPort))
+  }
+  services.append(HTTPServer(table, dependencies, name: "gateway", host: host, port: port))
+  return services
+}
+
+extension HTTPServer {
+  fileprivate init(_ table: RouteTable, _ dependencies: GatewayDependencies, name: String, host: String, port: Int) {
+    let responder = Responder(table, metrics: dependencies.metrics, logger: dependencies.logger)
+    self.init(responder: responder, name: name, host: host, port: port, logger: dependencies.logger)
+  }
+}
+
+private func makeAdminRoutes(_ dependencies: GatewayDependencies) -> RouteTable {
+  var table = RouteTable()
+  MetricsRoute(metrics: dependencies.metrics).add(to: &table)
+  HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(
+    to: &table)
+  return table
 }
 
 /// All operations, and the services that must run for them.
 func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTable, services: [any Service]) {
   let authenticator = Authenticator(
     authority: dependencies.authority, accounts: dependencies.accounts, now: dependencies.now, logger: dependencies.logger)
+  let limiter = RateLimiter(dependencies.limits, counter: dependencies.rates, now: dependencies.now)
   let waiters = Waiters(feed: dependencies.changes)
   let directory = EventDirectory(
     view: dependencies.catalogue, store: dependencies.events, partitioning: dependencies.partitioning)
-  let intake = Intake(view: dependencies.view, publisher: dependencies.publisher, logger: dependencies.logger)
+  let intake = Intake(
+    view: dependencies.view, publisher: dependencies.publisher, metrics: dependencies.metrics, logger: dependencies.logger)
   let keeper = CatalogueKeeper(view: dependencies.catalogue, store: dependencies.events, logger: dependencies.logger)
 
   var table = RouteTable()
-  AccountRoutes(accounts: dependencies.accounts, authenticator: authenticator).add(to: &table)
+  AccountRoutes(accounts: dependencies.accounts, authenticator: authenticator, limiter: limiter).add(to: &table)
   EventRoutes(
     authenticator: authenticator, directory: directory, view: dependencies.view, catalogue: dependencies.catalogue,
     events: dependencies.events, reservations: dependencies.reservations, now: dependencies.now, logger: dependencies.logger
   ).add(to: &table)
   let reader = ReservationReader(view: dependencies.view, store: dependencies.reservations)
   CreateReservation(
-    authenticator: authenticator, directory: directory, view: dependencies.view, intake: intake, now: dependencies.now
+    authenticator: authenticator, limiter: limiter, directory: directory, view: dependencies.view, intake: intake,
+    now: dependencies.now
   ).add(to: &table)
   GetReservation(
     authenticator: authenticator, directory: directory, reader: reader, waiters: waiters, view: dependencies.view,
     now: dependencies.now
   ).add(to: &table)
   ChangeReservation(
-    authenticator: authenticator, directory: directory, reader: reader, view: dependencies.view, intake: intake,
+    authenticator: authenticator, limiter: limiter, directory: directory, reader: reader, view: dependencies.view, intake: intake,
     now: dependencies.now
   ).add(to: &table)
   HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(

@@ -1,5 +1,6 @@
 import Logging
 import Pipeline
+import Telemetry
 import Ticketing
 
 /// Takes commands into the queue. Those that come at the same moment share their round trips to Redis and RabbitMQ, and their message.
@@ -9,8 +10,11 @@ struct Intake: Sendable {
   /// While one batch waits for its confirm, the next one is on its way. More would make the batches smaller, and what a batch costs in
   /// Redis, RabbitMQ and the worker is shared by fewer requests.
   private static let lanes = 2
-  /// Requests that wait in this process for their turn: more would wait for longer than a second.
-  private static let maximumWaiting = 10_000
+  /// Requests that wait in this process for their turn, at most.
+  private static let maximumWaiting = 20_000
+  /// How long the one at the head of them may have waited before others are refused. A spike is absorbed; where more come than can be
+  /// queued for longer than this, waiting would only make everybody late.
+  private static let patience = Duration.milliseconds(150)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000
 
@@ -32,17 +36,59 @@ struct Intake: Sendable {
   }
 
   private let coalescer: Coalescer<Entry, Answer>
+  private let counts: Counts
 
-  init(view: any ReservationView, publisher: any CommandPublisher, logger: Logger) {
+  init(view: any ReservationView, publisher: any CommandPublisher, metrics: MetricRegistry, logger: Logger) {
     let process = Process(view: view, publisher: publisher, logger: logger)
-    coalescer = Coalescer(maximumBatch: Self.maximumBatch, lanes: Self.lanes, maximumWaiting: Self.maximumWaiting) { entries in
-      await process.take(entries)
+    let counts = Counts(metrics)
+    self.counts = counts
+    coalescer = Coalescer(
+      maximumBatch: Self.maximumBatch, lanes: Self.lanes, maximumWaiting: Self.maximumWaiting, patience: Self.patience
+    ) { entries in
+      let answers = await process.take(entries)
+      counts.batches.add()
+      for answer in answers { counts.note(answer) }
+      return answers
     }
   }
 
   /// Returns once the broker holds the command, or it is clear that it doesn't or that nobody knows.
   func take(_ command: Command, partition: Int) async -> Answer {
-    await coalescer.submit(Entry(command: command, partition: partition)) ?? .refused(nil, backlog: Int64(Self.maximumWaiting))
+    if let answer = await coalescer.submit(Entry(command: command, partition: partition)) { return answer }
+    counts.shed.add()
+    return .refused(nil, backlog: 0)
+  }
+
+  private struct Counts: Sendable {
+    let batches: Counter
+    let shed: Counter
+    private let accepted: Counter
+    private let replayed: Counter
+    private let keyReused: Counter
+    private let refused: Counter
+    private let unavailable: Counter
+    private let unknown: Counter
+
+    init(_ metrics: MetricRegistry) {
+      func counter(_ outcome: String) -> Counter {
+        metrics.counter(
+          "tickethub_intake_commands_total", help: "Commands by what became of them.", labels: [("outcome", outcome)])
+      }
+      batches = metrics.counter("tickethub_intake_batches_total", help: "Batches in which commands were taken in.")
+      (accepted, replayed, keyReused) = (counter("accepted"), counter("replayed"), counter("key_reused"))
+      (refused, unavailable, unknown) = (counter("refused"), counter("unavailable"), counter("unknown"))
+      shed = counter("shed")
+    }
+
+    func note(_ answer: Answer) {
+      switch answer {
+      case .accepted(_, _, let isReplay): (isReplay ? replayed : accepted).add()
+      case .keyReused: keyReused.add()
+      case .refused: refused.add()
+      case .unavailable: unavailable.add()
+      case .unknown: unknown.add()
+      }
+    }
   }
 
   /// One batch on its way: places in the line, notes in the view, the queue.

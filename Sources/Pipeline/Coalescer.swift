@@ -8,6 +8,7 @@ import Synchronization
 public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   private struct Waiter {
     var request: Request
+    var since: ContinuousClock.Instant
     var continuation: CheckedContinuation<Turn, Never>
   }
 
@@ -26,6 +27,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   private let maximumBatch: Int
   private let lanes: Int
   private let maximumWaiting: Int
+  private let patience: Duration?
   private let process: @Sendable ([Request]) async -> [Answer]
   private let state = Mutex(State())
 
@@ -33,13 +35,16 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - maximumBatch: how many requests share a batch at most.
   ///   - lanes: how many batches may be under way at once.
   ///   - maximumWaiting: how many requests may wait; one more is refused at once.
+  ///   - patience: how long the first of those that wait may have waited; then one more is refused at once.
   ///   - process: gives each request's answer, in their order.
   public init(
-    maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int, process: @escaping @Sendable ([Request]) async -> [Answer]
+    maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int, patience: Duration? = nil,
+    process: @escaping @Sendable ([Request]) async -> [Answer]
   ) {
     self.maximumBatch = maximumBatch
     self.lanes = lanes
     self.maximumWaiting = maximumWaiting
+    self.patience = patience
     self.process = process
   }
 
@@ -70,7 +75,9 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
           return .lead(followers: [])
         }
         if state.waiting.count >= maximumWaiting { return .refused }
-        state.waiting.append(Waiter(request: request, continuation: continuation))
+        let now = ContinuousClock.now
+        if let patience, let first = state.waiting.first, now - first.since > patience { return .refused }
+        state.waiting.append(Waiter(request: request, since: now, continuation: continuation))
         return nil
       }
       if let turn { continuation.resume(returning: turn) }

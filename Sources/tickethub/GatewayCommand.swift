@@ -5,6 +5,7 @@ import Logging
 import Pipeline
 import Redis
 import ServiceLifecycle
+import Telemetry
 import UnixSignals
 
 /// `tickethub gateway`
@@ -28,7 +29,7 @@ struct GatewayCommand: AsyncParsableCommand {
     let topology = try settings.topology()
     let pool = try settings.pool("gateway", size: Self.databaseConnections)
     let redis = RedisClient.make(try settings.redis("gateway"), logger: logger)
-    let link = try settings.link("gateway", topology)
+    let link = try settings.link("gateway", topology, logger)
     let dependencies = GatewayDependencies(
       publisher: RabbitCommandPublisher(link: link, topology: topology),
       view: RedisView(redis),
@@ -39,10 +40,15 @@ struct GatewayCommand: AsyncParsableCommand {
       accounts: PostgresAccounts(pool, hasher: PasswordHasher(), now: wallClock),
       authority: try settings.tokenAuthority(),
       partitioning: topology.partitioning,
+      rates: RedisRateCounter(redis),
+      limits: try settings.rateLimits(),
+      metrics: MetricRegistry(),
       now: wallClock,
       logger: logger)
     await warnOfAnotherPartitioning(topology.partitioning, PostgresSettings(pool), logger)
-    let services = try makeGateway(dependencies, host: host ?? settings.host(), port: try port ?? settings.port())
+    let services = try makeGateway(
+      dependencies, host: host ?? settings.host(), port: try port ?? settings.port(),
+      adminPort: try settings.adminPort())
     try await ServiceGroup(
       configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     ).run()

@@ -1,5 +1,6 @@
 import Backends
 import Configuration
+import Gateway
 import Glibc
 import Logging
 import Pipeline
@@ -47,9 +48,9 @@ struct Settings {
     }
   }
 
-  func link(_ name: String, _ topology: Topology) throws -> BrokerLink {
+  func link(_ name: String, _ topology: Topology, _ logger: Logger) throws -> BrokerLink {
     do {
-      return try BrokerLink(url: amqpURL(), name: "tickethub \(name)", heartbeat: .seconds(4), topology: topology)
+      return try BrokerLink(url: amqpURL(), name: "tickethub \(name)", heartbeat: .seconds(4), topology: topology, logger: logger)
     } catch let failure as CommandFailure {
       throw failure
     } catch {
@@ -77,11 +78,25 @@ struct Settings {
     return TokenAuthority(secret: Array(secret.utf8))
   }
 
+  func rateLimits() throws -> RateLimits {
+    var limits = RateLimits()
+    limits.user = try rateLimit("rate.limit.user", default: limits.user)
+    limits.address = try rateLimit("rate.limit.address", default: limits.address)
+    limits.accounts = try rateLimit("rate.limit.accounts", default: limits.accounts)
+    limits.trustsForwardedFor = reader.string(forKey: "trust.forwarded.for") == "true"
+    return limits
+  }
+
   // MARK: The process
 
   func host() -> String { reader.string(forKey: "host", default: "127.0.0.1") }
 
   func port() throws -> Int { try integer("port", in: 0...65535, default: 8080) }
+
+  func adminPort() throws -> Int? {
+    let port = try integer("admin.port", in: 0...65535, default: 0)
+    return port == 0 ? nil : port
+  }
 
   func sqlDirectory() -> String { reader.string(forKey: "sql.dir", default: "sql") }
 
@@ -113,6 +128,18 @@ struct Settings {
       throw CommandFailure("\(name(key)) is \(text); it may be a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return value
+  }
+
+  /// As `300/10`: requests in seconds; `none` for no limit.
+  private func rateLimit(_ key: ConfigKey, default fallback: RateLimit?) throws -> RateLimit? {
+    guard let text = reader.string(forKey: key), !text.isEmpty else { return fallback }
+    if text == "none" { return nil }
+    let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+    guard numbers.count == 2, let requests = numbers[0], let seconds = numbers[1], requests > 0, (1...86_400).contains(seconds)
+    else {
+      throw CommandFailure("\(name(key)) is \(text); it may be none, or requests/seconds such as 300/10")
+    }
+    return RateLimit(requests: requests, seconds: seconds)
   }
 
   private func name(_ key: ConfigKey) -> String {

@@ -23,7 +23,7 @@ struct WorkerCommand: AsyncParsableCommand {
     // Of its own, so that a beat never waits for a batch.
     let membershipPool = try settings.pool("worker membership", size: 1)
     try await expectPartitioning(topology.partitioning, PostgresSettings(membershipPool), logger)
-    let link = try settings.link("worker", topology)
+    let link = try settings.link("worker", topology, logger)
     let worker = Worker(
       id: .random(in: .min ... .max),
       queue: RabbitCommandQueue(link: link, topology: topology),

@@ -1,4 +1,5 @@
 import BackendsTestSupport
+import Logging
 import Pipeline
 import RabbitMQ
 import TestSupport
@@ -13,7 +14,9 @@ struct QueueTests {
     _ topology: Topology, body: (RabbitCommandPublisher, RabbitCommandQueue, _ url: String) async throws -> Void
   ) async throws {
     let url = try await virtualHost(on: .shared(.rabbitmq))
-    let link = try BrokerLink(url: url, name: "tests", heartbeat: .seconds(20), topology: topology)
+    let link = try BrokerLink(
+      url: url, name: "tests", heartbeat: .seconds(20), topology: topology,
+      logger: Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() })
     do {
       let publisher = RabbitCommandPublisher(link: link, topology: topology)
       try await eventually(within: .seconds(60), "a connection") { await publisher.obstacle() == nil }

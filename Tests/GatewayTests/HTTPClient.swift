@@ -3,6 +3,7 @@ import NIOEmbedded
 import NIOExtras
 import NIOHTTP1
 import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 
@@ -39,7 +40,8 @@ struct Client {
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(watcher)
     try pipeline.addHTTP(
-      HTTPConnection(responder: Responder(table, logger: .silent), executor: EventLoopExecutor(channel.eventLoop)))
+      HTTPConnection(
+        responder: Responder(table, metrics: MetricRegistry(), logger: .silent), executor: EventLoopExecutor(channel.eventLoop)))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
   }
 

@@ -1,4 +1,5 @@
 import Pipeline
+import Telemetry
 import Testing
 import Ticketing
 
@@ -9,7 +10,7 @@ struct IntakeTests {
   private let publisher = FakePublisher()
   private let intake: Intake
 
-  init() { intake = Intake(view: view, publisher: publisher, logger: .silent) }
+  init() { intake = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), logger: .silent) }
 
   private func command(_ id: UInt128 = 1, quantity: Int = 2) -> Command {
     let request = Command.Request(customer: customer, selection: .best(section: 0, quantity: quantity, adjacent: true))

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import Pipeline
 import ServiceLifecycle
+import Telemetry
 import Ticketing
 
 @testable import Gateway
@@ -17,15 +18,18 @@ struct TestGateway {
   let reservations = FakeReservationStore()
   let accounts = FakeAccounts()
   let feed = FakeFeed()
+  let rates = FakeRateCounter()
+  let metrics = MetricRegistry()
   let authority = TokenAuthority(secret: Array(1...32))
   let responder: Responder
 
   /// With ``EventRecord/sample(id:status:startsAt:)`` in its catalogue.
-  init() throws {
+  init(limits: RateLimits = RateLimits()) throws {
     let dependencies = GatewayDependencies(
       publisher: publisher, view: view, catalogue: catalogue, changes: feed, events: events, reservations: reservations,
-      accounts: accounts, authority: authority, partitioning: Partitioning(count: 16), now: { present }, logger: .silent)
-    responder = Responder(try makeRoutes(dependencies).table, logger: .silent)
+      accounts: accounts, authority: authority, partitioning: Partitioning(count: 16), rates: rates,
+      limits: limits, metrics: metrics, now: { present }, logger: .silent)
+    responder = Responder(try makeRoutes(dependencies).table, metrics: metrics, logger: .silent)
     catalogue.put(.sample())
   }
 

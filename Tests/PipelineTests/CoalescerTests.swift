@@ -119,6 +119,27 @@ struct CoalescerTests {
       #expect((1...16).contains(tally.largest))
     }
   }
+
+  @Test func `once the first of those that wait has waited for too long, others are refused, and taken again after it`()
+    async throws
+  {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, patience: .zero)
+    var started = batches.started.makeAsyncIterator()
+    let leads = Task.immediate { await coalescer.submit(0) }
+    let waits = Task.immediate { await coalescer.submit(1) }
+    #expect(await coalescer.submit(2) == nil)
+
+    try #require(await started.next()).finish()
+    #expect(await leads.value == "answer to 0")
+    let second = try #require(await started.next())
+    #expect(second.requests == [1])
+    let next = Task.immediate { await coalescer.submit(3) }
+    second.finish()
+    #expect(await waits.value == "answer to 1")
+    try #require(await started.next()).finish()
+    #expect(await next.value == "answer to 3")
+  }
 }
 
 /// Batches that are under way until the test finishes them.
@@ -139,8 +160,8 @@ private final class Batches: Sendable {
   /// How many have begun so far.
   var count: Int { begun.withLock { $0 } }
 
-  func coalescer(maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int) -> Coalescer<Int, String> {
-    Coalescer(maximumBatch: maximumBatch, lanes: lanes, maximumWaiting: maximumWaiting) { requests in
+  func coalescer(maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int, patience: Duration? = nil) -> Coalescer<Int, String> {
+    Coalescer(maximumBatch: maximumBatch, lanes: lanes, maximumWaiting: maximumWaiting, patience: patience) { requests in
       self.begun.withLock { $0 += 1 }
       await withCheckedContinuation { continuation in
         _ = self.source.yield(Batch(requests: requests, continuation: continuation))

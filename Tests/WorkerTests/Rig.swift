@@ -32,7 +32,7 @@ final class Rig: Sendable {
     self.redis = RedisClient.make(redis)
     self.brokerURL = brokerURL
     topology = Topology(partitioning: Partitioning(count: partitions))
-    link = try BrokerLink(url: brokerURL, name: "tests", heartbeat: .seconds(20), topology: topology)
+    link = try BrokerLink(url: brokerURL, name: "tests", heartbeat: .seconds(20), topology: topology, logger: quietLogger)
     publisher = RabbitCommandPublisher(link: link, topology: topology)
     for event in events { _ = try await PostgresEventStore(database.pool).create(event) }
   }
@@ -116,7 +116,7 @@ final class Rig: Sendable {
   func startWorker(journal: (any Journal)? = nil) throws -> RunningWorker {
     let pool = try testPool(database.url, size: 2)
     let membershipPool = try testPool(database.url, size: 1)
-    let link = try BrokerLink(url: brokerURL, name: "worker", heartbeat: .seconds(10), topology: topology)
+    let link = try BrokerLink(url: brokerURL, name: "worker", heartbeat: .seconds(10), topology: topology, logger: quietLogger)
     let redis = RedisClient.make(redisConfiguration)
     let id = WorkerID.random(in: 1 ... .max)
     let membership = MortalMembership(PostgresMembership(membershipPool, host: "here"))

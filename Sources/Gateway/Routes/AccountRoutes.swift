@@ -6,6 +6,7 @@ import Ticketing
 struct AccountRoutes: Sendable {
   let accounts: any Accounts
   let authenticator: Authenticator
+  let limiter: RateLimiter
 
   func add(to table: inout RouteTable) {
     table.on(.POST, "/v1/users", register)
@@ -15,15 +16,17 @@ struct AccountRoutes: Sendable {
   }
 
   @Sendable private func register(_ request: Request) async throws -> Response {
+    let limits = try await limiter.admit(accountOf: request)
     let account = try NewAccount(json: try request.json())
     do throws(AccountFailure) {
-      return .json(try await accounts.register(account, role: .customer).json, status: .created)
+      return .json(try await accounts.register(account, role: .customer).json, status: .created, headers: limits)
     } catch {
       throw Problem(error)
     }
   }
 
   @Sendable private func signIn(_ request: Request) async throws -> Response {
+    var headers = try await limiter.admit(accountOf: request)
     let errors = Body.Errors()
     let body = Body(try request.json(), keys: ["email", "password"], errors)
     let email = body?.string("email", length: 0...254)
@@ -43,7 +46,8 @@ struct AccountRoutes: Sendable {
       $0.member("expires_at", token.expiresAt)
       $0.object("user", user.write)
     }
-    return .json(writer.bytes, status: .created, headers: ["Cache-Control": "no-store"])
+    headers.add(name: "Cache-Control", value: "no-store")
+    return .json(writer.bytes, status: .created, headers: headers)
   }
 
   @Sendable private func signOut(_ request: Request) async throws -> Response {

@@ -5,6 +5,7 @@ import Ticketing
 /// Giving tickets back and asking for more time: commands like any other, decided in the event's order.
 struct ChangeReservation: Sendable {
   let authenticator: Authenticator
+  let limiter: RateLimiter
   let directory: EventDirectory
   let reader: ReservationReader
   let view: any ReservationView
@@ -18,6 +19,7 @@ struct ChangeReservation: Sendable {
 
   @Sendable private func release(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
+    _ = try await limiter.admit(commandOf: user.user, request)
     let record = try await reader.reservation(request.identifier("reservation_id"), of: user.user)
     switch record.status {
     case .queued, .held:
@@ -31,6 +33,7 @@ struct ChangeReservation: Sendable {
 
   @Sendable private func extend(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
+    _ = try await limiter.admit(commandOf: user.user, request)
     let id: ReservationID = try request.identifier("reservation_id")
     let key = try request.idempotencyKey()
     let record = try await reader.reservation(id, of: user.user)

@@ -13,9 +13,9 @@ struct ContractRoutes: Sendable {
   }
 
   func add(to table: inout RouteTable) {
-    table.on(.GET, "/openapi.yaml") { _ in
+    table.on(.GET, "/openapi.yaml", isJSON: false) { _ in
       Response(status: .ok, headers: ["Content-Type": "application/yaml"], body: yaml)
     }
-    table.on(.GET, "/openapi.json") { _ in .json(json) }
+    table.on(.GET, "/openapi.json", isJSON: false) { _ in .json(json) }
   }
 }

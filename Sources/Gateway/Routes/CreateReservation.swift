@@ -5,6 +5,7 @@ import Ticketing
 /// `POST /v1/events/{event_id}/reservations`: where every request's path through the system begins.
 struct CreateReservation: Sendable {
   let authenticator: Authenticator
+  let limiter: RateLimiter
   let directory: EventDirectory
   let view: any ReservationView
   let intake: Intake
@@ -14,6 +15,7 @@ struct CreateReservation: Sendable {
 
   @Sendable private func create(_ request: Request) async throws -> Response {
     let user = try authenticator.user(of: request)
+    var headers = try await limiter.admit(commandOf: user.user, request)
     let event: EventID = try request.identifier("event_id")
     let key = try request.idempotencyKey()
     let body = try request.json()
@@ -27,7 +29,7 @@ struct CreateReservation: Sendable {
     let answer = await intake.take(command, partition: known.partition)
     guard case .accepted(let reservation?, let progress, let isReplay) = answer else { throw Problem(answer) }
 
-    var headers: HTTPHeaders = ["Location": "/v1/reservations/\(id)"]
+    headers.add(name: "Location", value: "/v1/reservations/\(id)")
     if reservation.status.isOpen {
       headers.add(name: "Retry-After", value: String(retryAfter(progress, ordinal: reservation.ordinal)))
     }

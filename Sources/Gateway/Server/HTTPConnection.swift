@@ -31,6 +31,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Whether the connection ends with the request at hand.
   private var isLast = false
   private var hasAsked = false
+  private var address: String?
   /// When this client's time is over.
   private var deadline = NIODeadline.distantFuture
   private var watch: Scheduled<Void>?
@@ -103,7 +104,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
     deadline = .distantFuture
     state = .answering(nil)
-    let request = Request(method: head.method, target: head.uri, headers: head.headers, body: body)
+    let request = Request(method: head.method, target: head.uri, headers: head.headers, body: body, address: address)
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
     let responder = responder
     // It starts on this thread, and comes back to it wherever the handler has waited for something.
@@ -192,6 +193,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   private func opened(_ context: ChannelHandlerContext) {
+    address = context.channel.remoteAddress?.ipAddress
     deadline = context.eventLoop.now + Limits.timeToSend
     watchDeadline(context)
   }

@@ -8,6 +8,8 @@ import ServiceLifecycle
 /// Accepts connections until the process is asked to stop, and then answers what was asked before.
 struct HTTPServer: Service {
   let responder: Responder
+  /// What the log calls it.
+  let name: String
   let host: String
   let port: Int
   let logger: Logger
@@ -35,7 +37,7 @@ struct HTTPServer: Service {
         }
       }
       .bind(host: host, port: port).get()
-    logger.info("gateway ready", metadata: ["address": "http://\(host):\(port)"])
+    logger.info("\(name) ready", metadata: ["address": "http://\(host):\(port)"])
     // Cancellation ends the wait as well.
     try? await gracefulShutdown()
     let ended = channel.eventLoop.makePromise(of: Void.self)

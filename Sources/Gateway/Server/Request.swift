@@ -8,12 +8,15 @@ struct Request: Sendable {
   var path: Substring
   var headers: HTTPHeaders
   var body: ByteBuffer
+  /// Where the request came from, as text; nil where that is not known.
+  var address: String?
   /// What the route's path calls `{name}`.
   var parameters: [(name: String, value: Substring)] = []
   private var query: Substring
 
-  init(method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer = ByteBuffer()) {
+  init(method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer = ByteBuffer(), address: String? = nil) {
     self.method = method
+    self.address = address
     self.headers = headers
     self.body = body
     var target = target[...]

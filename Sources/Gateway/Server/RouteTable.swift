@@ -1,5 +1,6 @@
 import Logging
 import NIOHTTP1
+import Telemetry
 
 /// The operations of the contract: which path and method leads where.
 struct RouteTable: Sendable {
@@ -14,9 +15,18 @@ struct RouteTable: Sendable {
     }
   }
 
+  struct Operation: Sendable {
+    let method: HTTPMethod
+    /// As in the contract.
+    let path: String
+    /// Whether it answers with JSON, so that clients must accept that.
+    let isJSON: Bool
+    let handler: Handler
+  }
+
   private struct Route: Sendable {
     var segments: [Segment]
-    var handlers: [(method: HTTPMethod, handler: Handler)] = []
+    var operations: [Operation] = []
 
     /// The path's parameters, if it is this route's.
     func parameters(of path: [Substring]) -> [(name: String, value: Substring)]? {
@@ -35,27 +45,28 @@ struct RouteTable: Sendable {
   private var routes: [Route] = []
 
   /// - Parameter path: as in the contract; `{name}` is a parameter.
-  mutating func on(_ method: HTTPMethod, _ path: String, _ handler: @escaping Handler) {
+  mutating func on(_ method: HTTPMethod, _ path: String, isJSON: Bool = true, _ handler: @escaping Handler) {
     let segments = path.split(separator: "/").map(Segment.init)
     let index = routes.firstIndex { $0.segments == segments } ?? routes.endIndex
     if index == routes.endIndex { routes.append(Route(segments: segments)) }
-    routes[index].handlers.append((method, handler))
-    if method == .GET { routes[index].handlers.append((.HEAD, handler)) }
+    for method in method == .GET ? [.GET, .HEAD] : [method] {
+      routes[index].operations.append(Operation(method: method, path: path, isJSON: isJSON, handler: handler))
+    }
   }
 
-  /// The handler of a request, to be given the request with its parameters.
+  /// What a request asks for; the request gets its parameters.
   /// - Throws: `404` or `405`.
-  func handler(of request: inout Request) throws(Problem) -> Handler {
+  func operation(of request: inout Request) throws(Problem) -> Operation {
     let path = request.path.split(separator: "/")
     for route in routes {
       guard let parameters = route.parameters(of: path) else { continue }
-      guard let found = route.handlers.first(where: { $0.method == request.method }) else {
+      guard let operation = route.operations.first(where: { $0.method == request.method }) else {
         var problem = Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
-        problem.headers.add(name: "Allow", value: route.handlers.map(\.method.rawValue).joined(separator: ", "))
+        problem.headers.add(name: "Allow", value: route.operations.map(\.method.rawValue).joined(separator: ", "))
         throw problem
       }
       request.parameters = parameters
-      return found.handler
+      return operation
     }
     throw Problem.notFound
   }
@@ -64,19 +75,32 @@ struct RouteTable: Sendable {
 /// Answers requests by the table, and makes a problem of whatever goes wrong.
 struct Responder: Sendable {
   private let table: RouteTable
+  private let requests: RequestCounts
   private let logger: Logger
 
-  init(_ table: RouteTable, logger: Logger) {
+  init(_ table: RouteTable, metrics: MetricRegistry, logger: Logger) {
     self.table = table
+    requests = RequestCounts(metrics)
     self.logger = logger
   }
 
   func respond(to request: Request) async -> Response {
+    var request = request
+    do throws(Problem) {
+      let operation = try table.operation(of: &request)
+      let response = await respond(to: request, by: operation)
+      requests.count(operation, response.status)
+      return response
+    } catch {
+      requests.count(nil, error.status)
+      return error.response
+    }
+  }
+
+  private func respond(to request: Request, by operation: RouteTable.Operation) async -> Response {
     do {
-      var request = request
-      let handler = try table.handler(of: &request)
-      try expectJSONIsAcceptable(to: request)
-      return try await handler(request)
+      if operation.isJSON { try expectJSONIsAcceptable(to: request) }
+      return try await operation.handler(request)
     } catch let problem as Problem {
       return problem.response
     } catch {
@@ -86,7 +110,7 @@ struct Responder: Sendable {
   }
 
   private func expectJSONIsAcceptable(to request: Request) throws(Problem) {
-    guard let accept = request["Accept"], accept != "*/*", !accept.isEmpty, !request.path.hasPrefix("/openapi.") else { return }
+    guard let accept = request["Accept"], accept != "*/*", !accept.isEmpty else { return }
     let isAcceptable = accept.lowercased().split(separator: ",").contains { range in
       let parts = range.split(separator: ";").map { $0.drop(while: { $0 == " " }).prefix(while: { $0 != " " }) }
       let refused = parts.dropFirst().contains { $0 == "q=0" || $0 == "q=0.0" || $0 == "q=0.00" || $0 == "q=0.000" }

@@ -33,6 +33,8 @@ final class TicketHub: Sendable {
     async let redis = TestServer.own(.redis)
     let port = try await reservePorts()
     directory = "\(Checkout.state)/tickethub-\(port)"
+    // Its processes' logs are read for what they say now.
+    try? FileManager.default.removeItem(atPath: directory)
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let secret = UUID().uuidString + UUID().uuidString
     authority = TokenAuthority(secret: Array(secret.utf8))

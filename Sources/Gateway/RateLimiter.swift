@@ -1,0 +1,135 @@
+import NIOHTTP1
+import Pipeline
+import Synchronization
+import Ticketing
+
+/// So many requests in so many seconds.
+public struct RateLimit: Hashable, Sendable {
+  public var requests: Int
+  public var seconds: Int
+
+  public init(requests: Int, seconds: Int) {
+    self.requests = requests
+    self.seconds = seconds
+  }
+}
+
+/// What the gateway takes from one user or one address. Nil is no limit.
+public struct RateLimits: Sendable {
+  /// Commands (reservations, releases, extensions) of one user.
+  public var user: RateLimit? = RateLimit(requests: 300, seconds: 10)
+  /// The same of one address. None unless it is set: a school, a company or a proxy is one address.
+  public var address: RateLimit?
+  /// Registrations and sign-ins from one address.
+  public var accounts: RateLimit? = RateLimit(requests: 600, seconds: 60)
+  /// Whether a proxy in front of the gateway tells the address as the last entry of `X-Forwarded-For`.
+  public var trustsForwardedFor = false
+
+  public init() {}
+}
+
+/// Refuses those who ask too often, over all gateways. Without Redis each gateway counts for itself.
+final class RateLimiter: Sendable {
+  /// Each gateway takes this part of a quota on its own before it asks Redis: whoever behaves costs no round trip.
+  private static let ownPart = 16
+
+  /// Somebody's requests in the window that is running.
+  private struct Usage {
+    /// The second in which the window ends.
+    var end: Int64
+    /// All that is known of: what Redis said last, and own requests since.
+    var used = 0
+    /// Own requests that Redis has not heard of.
+    var untold = 0
+  }
+
+  private struct State {
+    var usages: [String: Usage] = [:]
+    /// How many there may be before those whose window is over are forgotten.
+    var sweepAt = 10_000
+
+    mutating func sweep(at second: Int64) {
+      if usages.count < sweepAt { return }
+      usages = usages.filter { $0.value.end > second }
+      sweepAt = max(10_000, usages.count * 2)
+    }
+  }
+
+  private let limits: RateLimits
+  private let counter: any RateCounter
+  private let now: @Sendable () -> Timestamp
+  private let state = Mutex(State())
+
+  init(_ limits: RateLimits, counter: any RateCounter, now: @escaping @Sendable () -> Timestamp) {
+    self.limits = limits
+    self.counter = counter
+    self.now = now
+  }
+
+  /// Counts a command. Gives the header fields that tell what is left.
+  /// - Throws: `429`.
+  func admit(commandOf user: CustomerID, _ request: Request) async throws(Problem) -> HTTPHeaders {
+    var headers: HTTPHeaders = [:]
+    if let limit = limits.user { try await admit("user", "\(user)", limit, &headers) }
+    if let limit = limits.address, let address = address(of: request) { try await admit("address", address, limit, &headers) }
+    return headers
+  }
+
+  /// Counts a registration or a sign-in.
+  /// - Throws: `429`.
+  func admit(accountOf request: Request) async throws(Problem) -> HTTPHeaders {
+    var headers: HTTPHeaders = [:]
+    if let limit = limits.accounts, let address = address(of: request) { try await admit("accounts", address, limit, &headers) }
+    return headers
+  }
+
+  private func address(of request: Request) -> String? {
+    guard limits.trustsForwardedFor, let forwarded = request["X-Forwarded-For"] else { return request.address }
+    return forwarded.split(separator: ",").last.map { String($0.filter { $0 != " " }) }
+  }
+
+  private func admit(
+    _ policy: String, _ subject: String, _ limit: RateLimit, _ headers: inout HTTPHeaders
+  ) async throws(Problem) {
+    let second = now().microseconds / 1_000_000
+    let end = (second / Int64(limit.seconds) + 1) * Int64(limit.seconds)
+    let used = await use("\(policy):\(subject)", limit, at: second, windowEnd: end)
+    headers.add(name: "RateLimit-Policy", value: "\"\(policy)\";q=\(limit.requests);w=\(limit.seconds)")
+    headers.add(name: "RateLimit", value: "\"\(policy)\";r=\(max(0, limit.requests - used));t=\(end - second)")
+    if used > limit.requests {
+      var problem = Problem(
+        .rateLimited, "There may be \(limit.requests) such requests in \(limit.seconds) seconds.",
+        retryAfter: Int(end - second))
+      problem.headers.add(contentsOf: headers)
+      throw problem
+    }
+  }
+
+  /// How many requests there were in this window, with this one.
+  private func use(_ key: String, _ limit: RateLimit, at second: Int64, windowEnd end: Int64) async -> Int {
+    let (used, untold) = state.withLock { state in
+      state.sweep(at: second)
+      var usage = state.usages[key] ?? Usage(end: end)
+      if usage.end != end { usage = Usage(end: end) }
+      usage.used += 1
+      usage.untold += 1
+      // Whoever is over the quota is so for the rest of the window, whatever others count.
+      let mustTell = usage.used > limit.requests / Self.ownPart && usage.used <= limit.requests + 1
+      let untold = mustTell ? usage.untold : 0
+      usage.untold -= untold
+      state.usages[key] = usage
+      return (usage.used, untold)
+    }
+    if untold == 0 { return used }
+    do throws(ViewUnavailable) {
+      let sum = try await counter.add(untold, to: "\(key):\(end)", keptFor: limit.seconds * 2)
+      state.withLock { state in
+        guard let usage = state.usages[key], usage.end == end else { return }
+        state.usages[key]?.used = max(usage.used, sum)
+      }
+      return max(used, sum)
+    } catch {
+      return used
+    }
+  }
+}
