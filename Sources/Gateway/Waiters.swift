@@ -26,9 +26,13 @@ final class Waiters: Service {
   }
 
   private let feed: any ChangeFeed
+  private let time: Timekeeper
   private let state = Mutex(State())
 
-  init(feed: any ChangeFeed) { self.feed = feed }
+  init(feed: any ChangeFeed, time: Timekeeper = .system) {
+    self.feed = feed
+    self.time = time
+  }
 
   /// Hears of changes and ends waits until shutdown.
   func run() async throws {
@@ -42,7 +46,7 @@ final class Waiters: Service {
         group.addTask {
           while !Task.isCancelled {
             self.endOverdue()
-            try? await Task.sleep(for: Self.tick)
+            try? await self.time.sleep(Self.tick)
           }
         }
       }
@@ -55,10 +59,10 @@ final class Waiters: Service {
   var isOver: Bool { state.withLock { $0.isOver } }
 
   /// Begins to listen for a change of `id`. Look at its state after this and before ``wait(_:)``, so that no change slips in between.
-  func listen(for id: UInt128, atMost time: Duration) -> Ticket {
+  func listen(for id: UInt128, atMost duration: Duration) -> Ticket {
     state.withLock { state in
       state.lastTicket += 1
-      state.entries[id, default: [:]][state.lastTicket] = Entry(deadline: .now + time)
+      state.entries[id, default: [:]][state.lastTicket] = Entry(deadline: time.now() + duration)
       return Ticket(id: id, number: state.lastTicket)
     }
   }
@@ -94,7 +98,7 @@ final class Waiters: Service {
   private func signalAll() { signal(state.withLock { Array($0.entries.keys) }) }
 
   private func endOverdue() {
-    let now = ContinuousClock.now
+    let now = time.now()
     let woken = state.withLock { state in state.entries.keys.flatMap { id in Self.signal(&state, id) { $0.deadline <= now } } }
     for continuation in woken { continuation.resume() }
   }

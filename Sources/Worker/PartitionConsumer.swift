@@ -22,13 +22,14 @@ final class PartitionConsumer: Sendable {
   private let keeper: ViewKeeper
   private let partitioning: Partitioning
   private let now: @Sendable () -> Timestamp
+  private let time: Timekeeper
   private let logger: Logger
   private let isGivenUp = Atomic(false)
   private let isOver = Atomic(false)
 
   init(
     partition: Int, queue: any CommandQueue, journal: any Journal, keeper: ViewKeeper, partitioning: Partitioning,
-    now: @escaping @Sendable () -> Timestamp, logger: Logger
+    now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger
   ) {
     self.partition = partition
     self.queue = queue
@@ -36,6 +37,7 @@ final class PartitionConsumer: Sendable {
     self.keeper = keeper
     self.partitioning = partitioning
     self.now = now
+    self.time = time
     var logger = logger
     logger[metadataKey: "partition"] = "\(partition)"
     self.logger = logger
@@ -63,7 +65,7 @@ final class PartitionConsumer: Sendable {
         await subscription.close()
       } catch {
         logger.warning("the queue is away", metadata: ["reason": "\(error)"])
-        try? await Task.sleep(for: Self.patience)
+        try? await time.sleep(Self.patience)
       }
     }
     await keeper.abandon(partition)
@@ -73,24 +75,24 @@ final class PartitionConsumer: Sendable {
   /// A partition's life: take, settle, project, acknowledge. A crash anywhere in it is mended by the messages coming back: those that
   /// are in the journal are not decided again.
   private func settleAll(of subscription: any CommandSubscription) async throws {
-    var settler = Settler(journal: journal, now: now, logger: logger)
+    var settler = Settler(journal: journal, now: now, time: time, logger: logger)
     var rate = DecisionRate()
     settler.takeOver(try await ownStreams())
-    var nextReview = ContinuousClock.now + Self.reviewInterval
+    var nextReview = time.now() + Self.reviewInterval
     while !mustStop {
       let deliveries = try await subscription.take(Self.maximumMessages, waitingAtMost: waiting(for: settler.cache.nextExpiry))
       for batch in split(deliveries) {
-        let began = ContinuousClock.now
+        let began = time.now()
         let settlement = try await settler.settle(batch.commands, mayBeDecided: batch.redelivered) { mustStop }
-        rate.note(settlement.decisions, in: .now - began)
+        rate.note(settlement.decisions, in: time.now() - began)
         try await setAside(batch.unreadable + settlement.undecidable.map(letter))
         if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
         await keeper.project(settlement.changes, partition: partition, progress: batch.lastOrdinal.map(rate.progress))
         if let tag = batch.lastTag { try await subscription.acknowledge(through: tag) }
       }
-      if nextReview <= .now {
+      if nextReview <= time.now() {
         settler.takeOver(try await ownStreams())
-        nextReview = .now + Self.reviewInterval
+        nextReview = time.now() + Self.reviewInterval
       }
     }
   }
@@ -166,7 +168,7 @@ final class PartitionConsumer: Sendable {
       } catch {
         logger.warning("the journal is away", metadata: ["reason": "\(error)"])
         if mustStop { throw CancellationError() }
-        try await Task.sleep(for: Self.patience)
+        try await time.sleep(Self.patience)
       }
     }
   }

@@ -21,15 +21,19 @@ struct Settler {
 
   private let journal: any Journal
   private let now: @Sendable () -> Timestamp
+  private let time: Timekeeper
   private let logger: Logger
   private(set) var cache = EventCache()
   private var recent = RecentCommands()
   /// Whether commands of this partition may have been decided without this settler knowing.
   private var mayBeBehind = true
 
-  init(journal: any Journal, now: @escaping @Sendable () -> Timestamp, logger: Logger) {
+  init(
+    journal: any Journal, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger
+  ) {
     self.journal = journal
     self.now = now
+    self.time = time
     self.logger = logger
   }
 
@@ -87,7 +91,7 @@ struct Settler {
             "the journal is away; the batch will be tried again", metadata: ["reason": "\(reason)", "attempt": "\(attempt)"])
         }
         if isGivenUp() { throw CancellationError() }
-        try await Task.sleep(for: .milliseconds(min(50 << min(attempt, 5), 1000)))
+        try await time.sleep(.milliseconds(min(50 << min(attempt, 5), 1000)))
       }
     }
   }

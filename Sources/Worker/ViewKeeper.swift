@@ -18,6 +18,7 @@ actor ViewKeeper {
   private let view: any Projection
   private let journal: any Journal
   private let partitioning: Partitioning
+  private let time: Timekeeper
   private let logger: Logger
   /// The partitions that this worker consumes, and whether their events' versions have been compared since it does.
   private var partitions: [Int: Bool] = [:]
@@ -25,10 +26,13 @@ actor ViewKeeper {
   /// While the view is away nothing is sent there, so that only this actor's own checks wait for it.
   private var isAway = false
 
-  init(view: any Projection, journal: any Journal, partitioning: Partitioning, logger: Logger) {
+  init(
+    view: any Projection, journal: any Journal, partitioning: Partitioning, time: Timekeeper = .system, logger: Logger
+  ) {
     self.view = view
     self.journal = journal
     self.partitioning = partitioning
+    self.time = time
     self.logger = logger
   }
 
@@ -68,7 +72,7 @@ actor ViewKeeper {
         lose(error)
       }
       // Cancellation ends the sleep early, and then the loop.
-      try? await Task.sleep(for: behind.isEmpty || isAway ? Self.checkInterval : Self.catchUpInterval)
+      try? await time.sleep(behind.isEmpty || isAway ? Self.checkInterval : Self.catchUpInterval)
     }
   }
 

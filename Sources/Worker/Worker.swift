@@ -17,11 +17,12 @@ public struct Worker: Service {
   private let keeper: ViewKeeper
   private let partitioning: Partitioning
   private let now: @Sendable () -> Timestamp
+  private let time: Timekeeper
   private let logger: Logger
 
   public init(
     id: WorkerID, queue: any CommandQueue, journal: any Journal, view: any Projection, membership: any Membership,
-    partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, logger: Logger
+    partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger
   ) {
     self.id = id
     self.queue = queue
@@ -29,15 +30,24 @@ public struct Worker: Service {
     self.membership = membership
     self.partitioning = partitioning
     self.now = now
+    self.time = time
     self.logger = logger
-    keeper = ViewKeeper(view: view, journal: journal, partitioning: partitioning, logger: logger)
+    keeper = ViewKeeper(view: view, journal: journal, partitioning: partitioning, time: time, logger: logger)
   }
 
   /// Works until the process is asked to stop: then finishes the batches under way, gives the partitions back and says goodbye.
   public func run() async throws {
+    let (looks, next) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     await withTaskGroup { group in
       group.addTask { await keeper.run() }
-      await consumeShare()
+      group.addTask {
+        while !Task.isCancelled {
+          try? await time.sleep(Self.lookInterval)
+          next.yield()
+        }
+      }
+      // Whoever is to stop does so at once.
+      await withGracefulShutdownHandler { await consumeShare(lookingAroundAt: looks) } onGracefulShutdown: { next.yield() }
       group.cancelAll()
     }
     do {
@@ -49,8 +59,9 @@ public struct Worker: Service {
   }
 
   /// Starts and stops the consumers of partitions as workers come and go. Returns once the worker is to stop and they have ended.
-  private func consumeShare() async {
+  private func consumeShare(lookingAroundAt times: AsyncStream<Void>) async {
     await withDiscardingTaskGroup { group in
+      var times = times.makeAsyncIterator()
       var consumers: [Int: PartitionConsumer] = [:]
       var share: [Int] = []
       var looks = 0
@@ -72,7 +83,7 @@ public struct Worker: Service {
           consumers[partition] = consumer
           group.addTask { await consumer.run() }
         }
-        await cancelWhenGracefulShutdown { try? await Task.sleep(for: Self.lookInterval) }
+        await times.next()
       }
       for consumer in consumers.values { consumer.giveUp() }
     }
@@ -80,7 +91,8 @@ public struct Worker: Service {
 
   private func consumer(of partition: Int) -> PartitionConsumer {
     PartitionConsumer(
-      partition: partition, queue: queue, journal: journal, keeper: keeper, partitioning: partitioning, now: now, logger: logger)
+      partition: partition, queue: queue, journal: journal, keeper: keeper, partitioning: partitioning, now: now, time: time,
+      logger: logger)
   }
 
   /// The workers that live; nil while the database is away: then the shares stay as they are.
