@@ -10,7 +10,7 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A target with the project's settings. Dependencies point one way: tickethub → Gateway, Worker, Backends → Pipeline → Ticketing,
-/// and Backends → the three clients → their C module and BlockingThread.
+/// Backends → Verification → Pipeline, and Backends → the three clients → their C module and BlockingThread.
 func target(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
   .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
@@ -60,8 +60,11 @@ let package = Package(
     target("Telemetry"),
     target("Ticketing"),
     target("Pipeline", ["Ticketing", crypto]),
+    target("Verification", ["Pipeline", "Ticketing"]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
-    target("Backends", ["Pipeline", "Ticketing", "RabbitMQ", "PostgreSQL", "Redis", "BlockingThread", "CArgon2", logging]),
+    target(
+      "Backends",
+      ["Pipeline", "Ticketing", "Verification", "RabbitMQ", "PostgreSQL", "Redis", "BlockingThread", "CArgon2", logging]),
     target(
       "Gateway",
       [
@@ -76,7 +79,7 @@ let package = Package(
     .executableTarget(
       name: "tickethub",
       dependencies: [
-        "Gateway", "Worker", "Backends", "LoadTest", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "Redis", logging,
+        "Gateway", "Worker", "Backends", "LoadTest", "Verification", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "Redis", logging,
         lifecycle,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -105,11 +108,15 @@ let package = Package(
     // The processes under test are the executable's own: it is named here so that it is built before the tests run.
     tests("EndToEndTests", ["Pipeline", "TestSupport", "Ticketing", "tickethub"]),
     .target(
-      name: "BackendsTestSupport", dependencies: ["Backends", "Pipeline", "Ticketing", "PostgreSQL", "Redis", "TestSupport"],
+      name: "BackendsTestSupport",
+      dependencies: ["Backends", "Verification", "Pipeline", "Ticketing", "PostgreSQL", "Redis", "TestSupport"],
       path: "Tests/BackendsTestSupport", swiftSettings: strict),
     tests(
       "BackendsTests",
-      ["Backends", "Pipeline", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport", "TestSupport", logging]),
+      [
+        "Backends", "Verification", "Worker", "Pipeline", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport",
+        "TestSupport", logging,
+      ]),
     tests(
       "WorkerTests",
       [

@@ -42,10 +42,6 @@ enum RedisKeys {
   }
 }
 
-/// How long the view keeps what nobody changes, in seconds: past the 24 hours that the contract promises for a key. The database
-/// keeps it for good.
-let viewLifetimeSeconds: Int64 = 7 * 24 * 60 * 60
-
 extension Identifier {
   /// The 16 bytes, big-endian.
   var bytes: [UInt8] { withUnsafeBytes(of: rawValue.bigEndian) { Array($0) } }

@@ -6,6 +6,10 @@ public struct ViewUnavailable: Error, Sendable, CustomStringConvertible {
   public init(_ description: String) { self.description = description }
 }
 
+/// How long the view keeps what nobody changes, in seconds: past the 24 hours that the contract promises for a key. The database
+/// keeps it for good.
+public let viewLifetimeSeconds: Int64 = 7 * 24 * 60 * 60
+
 /// What the gateway reads from Redis about reservations and what is left, and what it notes there.
 public protocol ReservationView: Sendable {
   /// Hands out places in the partitions' lines, so many in each, and says how far the lines have come.

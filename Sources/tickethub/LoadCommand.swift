@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import LoadTest
 import Pipeline
-import Synchronization
 import Ticketing
 
 /// `tickethub load`
@@ -45,7 +44,7 @@ struct LoadCommand: AsyncParsableCommand {
     let report: LoadReport
     do {
       let credentials = credentials(try settings.tokenAuthority())
-      report = try await runLoad(try plan(for: url), credentials: credentials) { line.show($0) }
+      report = try await runLoad(try plan(for: url), credentials: credentials) { line.show($0.line()) }
     } catch let error as LoadError {
       line.end()
       throw CommandFailure("\(error)")
@@ -97,32 +96,6 @@ struct LoadCommand: AsyncParsableCommand {
       try data.write(to: URL(fileURLWithPath: file))
     } catch {
       throw CommandFailure("\(file) can't be written: \(error.localizedDescription)")
-    }
-  }
-}
-
-/// The progress: one line that is rewritten in a terminal, elsewhere a line every other second.
-private final class ProgressLine: Sendable {
-  private static let interval = Duration.seconds(2)
-
-  private let isTerminal = isatty(STDERR_FILENO) != 0
-  private let next = Mutex(ContinuousClock.now)
-
-  func show(_ progress: LoadProgress) {
-    if isTerminal {
-      printError("\r\u{1B}[K\(progress.line())")
-    } else if isDue() {
-      printError("\(progress.line())\n")
-    }
-  }
-
-  func end() { if isTerminal { printError("\n") } }
-
-  private func isDue() -> Bool {
-    next.withLock { next in
-      if next > .now { return false }
-      next = .now + Self.interval
-      return true
     }
   }
 }

@@ -36,6 +36,25 @@ struct Settings {
     }
   }
 
+  /// For reading a lot in one transaction, which may wait for something else meanwhile.
+  func readingPool(_ name: String) throws -> PostgresPool {
+    do {
+      var configuration = try PostgresConfiguration(url: databaseURL(), applicationName: "tickethub \(name)")
+      configuration.idleInTransactionTimeout = .seconds(120)
+      (configuration.queryTimeout, configuration.statementTimeout) = (.seconds(65), .seconds(60))
+      return PostgresPool(configuration, size: 2, waitAtMost: .seconds(10), maximumWaiters: 16)
+    } catch let error as PostgresError {
+      throw CommandFailure("TICKETHUB_DATABASE_URL: \(error.message)")
+    }
+  }
+
+  /// For commands that would rather wait than give up.
+  func patientRedis(_ name: String) throws -> RedisConfiguration {
+    var configuration = try redis(name)
+    (configuration.connectTimeout, configuration.commandTimeout) = (.seconds(5), .seconds(10))
+    return configuration
+  }
+
   func redis(_ name: String) throws -> RedisConfiguration {
     do {
       var configuration = try RedisConfiguration(url: redisURL())

@@ -92,7 +92,7 @@ final class Rig: Sendable {
       var differences = ["never looked"]
       do {
         try await eventually(within: .seconds(60), "the view of \(event.event.id) agrees") {
-          differences = try await audit(event, in: database.pool, view: redis, partitioning: partitioning)
+          differences = try await audit(event.event.id, in: database.pool, view: redis)
           return differences.isEmpty
         }
       } catch {

@@ -1,0 +1,28 @@
+import Foundation
+import Synchronization
+
+/// The progress: one line that is rewritten in a terminal, elsewhere a line every other second.
+final class ProgressLine: Sendable {
+  private static let interval = Duration.seconds(2)
+
+  private let isTerminal = isatty(STDERR_FILENO) != 0
+  private let next = Mutex(ContinuousClock.now)
+
+  func show(_ text: @autoclosure () -> String) {
+    if isTerminal {
+      printError("\r\u{1B}[K\(text())")
+    } else if isDue() {
+      printError("\(text())\n")
+    }
+  }
+
+  func end() { if isTerminal { printError("\n") } }
+
+  private func isDue() -> Bool {
+    next.withLock { next in
+      if next > .now { return false }
+      next = .now + Self.interval
+      return true
+    }
+  }
+}
