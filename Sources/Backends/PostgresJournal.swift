@@ -61,9 +61,10 @@ public struct PostgresJournal: Journal {
   private static let decidedCommands = PostgresStatement(
     "journal_decided", "SELECT command_id FROM decisions WHERE command_id = ANY ($1)")
 
-  public func streams() async throws(JournalFailure) -> [EventStream] {
+  public func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try await journal {
-      try await pool.query(PostgresQuery(Self.allStreams)).map { row in
+      let query = PostgresQuery(Self.streams, .int8(Int64(partitioning.count)), .int8(Int64(partition)))
+      return try await pool.query(query).map { row in
         EventStream(
           event: EventID(try row.uuid(0)), version: try row.int8(1),
           nextExpiry: try row.optionalTimestamp(2).map { Timestamp(microseconds: $0) })
@@ -71,8 +72,11 @@ public struct PostgresJournal: Journal {
     }
   }
 
-  private static let allStreams = PostgresStatement(
-    "journal_streams", "SELECT event_id, version, next_expiry FROM event_streams WHERE version > 0")
+  private static let streams = PostgresStatement(
+    "journal_streams",
+    """
+    SELECT event_id, version, next_expiry FROM event_streams WHERE version > 0 AND mod(partition_hash, $1::bigint) = $2::bigint
+    """)
 
   public func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {
     let id = PostgresValue.uuid(event.rawValue)

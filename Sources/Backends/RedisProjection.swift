@@ -105,6 +105,12 @@ public struct RedisProjection: Projection {
     return versions
   }
 
+  public func forget(_ event: EventID) async throws(ViewUnavailable) {
+    var pipeline = RedisPipeline()
+    pipeline.append("DEL", .string(RedisKeys.version(event)))
+    _ = try await redis.ask(pipeline)
+  }
+
   public func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
     var pipeline = RedisPipeline()
     pipeline.append("INFO", "server")

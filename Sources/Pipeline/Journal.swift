@@ -118,8 +118,8 @@ public protocol Journal: Sendable {
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord]
   /// The reservations that the first `limit` decisions after `version` were about, each once and as it is now.
   func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges
-  /// Where the history of each event stands that has one.
-  func streams() async throws(JournalFailure) -> [EventStream]
+  /// Where the history of each event of a partition stands that has one.
+  func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream]
   /// Keeps what could not be decided for an operator.
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure)
 }

@@ -108,6 +108,8 @@ public protocol Projection: Sendable {
   func project(_ changes: [ViewChange], partition: Int, progress: Progress?) async throws(ViewUnavailable) -> [ProjectionResult]
   /// The versions that the view has of these events, 0 where it has none.
   func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64]
+  /// Has the view of this event be at version 0, so that all of it will be written again.
+  func forget(_ event: EventID) async throws(ViewUnavailable)
   /// The partitions whose events the view is known to have completely, since the Redis server that answers was last started or
   /// emptied.
   func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int>

@@ -157,8 +157,8 @@ final class PartitionConsumer: Sendable {
   }
 
   private func ownStreams() async throws -> [EventStream] {
-    try await untilJournalAnswers { () async throws(JournalFailure) in try await journal.streams() }
-      .filter { partitioning.partition(of: $0.event) == partition }
+    try await untilJournalAnswers { () async throws(JournalFailure) in try await journal.streams(of: partition, in: partitioning)
+    }
   }
 
   private func untilJournalAnswers<Answer>(_ ask: () async throws(JournalFailure) -> Answer) async throws -> Answer {

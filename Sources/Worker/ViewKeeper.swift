@@ -7,8 +7,6 @@ import Ticketing
 /// Settled batches are projected as they come. Where that fails, or the view turns out to be at another version (it was away, emptied,
 /// or restored from an old copy), the keeper reads what is missing from the journal and catches up, while decisions go on.
 actor ViewKeeper {
-  /// How many decisions are read from the journal at a time while catching up.
-  private static let piece = 2000
   /// How often the view is asked whether it still is the one that is known to be complete.
   private static let checkInterval = Duration.milliseconds(500)
 
@@ -20,6 +18,7 @@ actor ViewKeeper {
   private let partitioning: Partitioning
   private let time: Timekeeper
   private let logger: Logger
+  private let catchUp: ViewCatchUp
   /// The partitions that this worker consumes, and whether their events' versions have been compared since it does.
   private var partitions: [Int: Bool] = [:]
   private var behind: Set<EventID> = []
@@ -34,6 +33,7 @@ actor ViewKeeper {
     self.partitioning = partitioning
     self.time = time
     self.logger = logger
+    catchUp = ViewCatchUp(view: view, journal: journal, partitioning: partitioning, logger: logger)
   }
 
   func adopt(_ partition: Int) { partitions[partition] = false }
@@ -66,7 +66,7 @@ actor ViewKeeper {
     while !Task.isCancelled {
       do throws(ViewUnavailable) {
         try await compare()
-        try await catchUp()
+        try await showWhatIsBehind()
         isAway = false
       } catch {
         lose(error)
@@ -86,25 +86,23 @@ actor ViewKeeper {
     let complete = try await view.completePartitions(among: partitions.keys.sorted())
     let suspect = partitions.filter { !$0.value || !complete.contains($0.key) }.map(\.key)
     if suspect.isEmpty { return }
-    var comparisons: [Int: String] = [:]
-    for partition in suspect { comparisons[partition] = try await view.beginComparison(of: partition) }
-    guard let streams = await journalStreams() else { return }
-    for (partition, comparison) in comparisons.sorted(by: { $0.key < $1.key }) {
-      let own = streams.filter { partitioning.partition(of: $0.event) == partition }
-      for (stream, version) in zip(own, try await view.versions(of: own.map(\.event))) where version < stream.version {
-        guard try await catchUp(stream.event) else { return }
+    for partition in suspect.sorted() {
+      let comparison = try await view.beginComparison(of: partition)
+      guard let streams = await streams(of: partition) else { return }
+      for (stream, version) in zip(streams, try await view.versions(of: streams.map(\.event))) where version < stream.version {
+        guard try await catchUp.catchUp(stream.event, from: version) else { return }
       }
       try await view.markComplete(partition, since: comparison)
       if partitions[partition] != nil { partitions[partition] = true }
     }
   }
 
-  private func catchUp() async throws(ViewUnavailable) {
+  private func showWhatIsBehind() async throws(ViewUnavailable) {
     for event in behind {
       // Taken off before and not after: a batch that finds a gap meanwhile puts it back, and that must not be lost.
       behind.remove(event)
       do throws(ViewUnavailable) {
-        if try await !catchUp(event) { behind.insert(event) }
+        if try await !show(event) { behind.insert(event) }
       } catch {
         behind.insert(event)
         throw error
@@ -112,33 +110,14 @@ actor ViewKeeper {
     }
   }
 
-  /// Projects what the view lacks of an event, piece by piece. False if the journal is away or the view has moved meanwhile.
-  private func catchUp(_ event: EventID) async throws(ViewUnavailable) -> Bool {
-    let partition = partitioning.partition(of: event)
-    while true {
-      guard let version = try await view.versions(of: [event]).first else { return false }
-      let changes: JournalChanges
-      do throws(JournalFailure) {
-        changes = try await journal.changes(of: event, after: version, limit: Self.piece)
-      } catch {
-        logger.warning("the journal is away; the view waits", metadata: ["reason": "\(error)"])
-        return false
-      }
-      if changes.toVersion <= version { return true }
-      let change = ViewChange(
-        event: event, fromVersion: version, toVersion: changes.toVersion, reservations: changes.reservations,
-        availability: changes.present?.availability, seats: .all(changes.present?.seats ?? []), writesCustomersLists: true)
-      guard try await view.project([change], partition: partition, progress: nil) == [.done] else { return false }
-      if changes.present != nil {
-        logger.info("the view has caught up", metadata: ["event": "\(event)", "version": "\(changes.toVersion)"])
-        return true
-      }
-    }
+  private func show(_ event: EventID) async throws(ViewUnavailable) -> Bool {
+    guard let version = try await view.versions(of: [event]).first else { return false }
+    return try await catchUp.catchUp(event, from: version)
   }
 
-  private func journalStreams() async -> [EventStream]? {
+  private func streams(of partition: Int) async -> [EventStream]? {
     do throws(JournalFailure) {
-      return try await journal.streams()
+      return try await journal.streams(of: partition, in: partitioning)
     } catch {
       logger.warning("the journal is away; the view waits", metadata: ["reason": "\(error)"])
       return nil

@@ -210,3 +210,41 @@ struct JournalTests {
   private static let deadLetters = PostgresStatement(
     "test_dead_letters", "SELECT payload, command_id, reason FROM dead_letters ORDER BY partition")
 }
+
+struct PartitionTests {
+  @Test func `the database has the same partition for every event as the code`() async throws {
+    try await withDatabase { database in
+      for count in [1, 3, 16, 256] {
+        let partitioning = Partitioning(count: count)
+        let events: [EventID] = [EventID(1), EventID(.max)] + (0..<20).map { _ in random() }
+        for event in events {
+          let query = PostgresQuery(Self.partition, .uuid(event.rawValue), .int8(Int64(count)))
+          let found = try await database.pool.query(query).first?.int8(0)
+          #expect(found == Int64(partitioning.partition(of: event)))
+        }
+      }
+    }
+  }
+
+  private static let partition = PostgresStatement("test_partition", "SELECT mod(fnv1a($1), $2)::bigint")
+
+  @Test func `streams are given to their partition, once there are decisions`() async throws {
+    let partitioning = Partitioning(count: 3)
+    try await withDatabase { database in
+      let journal = PostgresJournal(database.pool)
+      var streams: Set<EventStream> = []
+      for _ in 0..<12 {
+        let record = EventRecord.onSale([.standing(5)])
+        _ = try await PostgresEventStore(database.pool).create(record)
+        var decider = Decider(record)
+        _ = try await journal.commit([decider.batch([.reserve(event: record.event.id)])])
+        streams.insert(EventStream(event: record.event.id, version: 1, nextExpiry: decider.state.nextExpiry))
+      }
+      _ = try await PostgresEventStore(database.pool).create(.onSale([.standing(5)]))
+      for partition in 0..<3 {
+        let found = try await journal.streams(of: partition, in: partitioning)
+        #expect(Set(found) == streams.filter { partitioning.partition(of: $0.event) == partition })
+      }
+    }
+  }
+}

@@ -66,7 +66,7 @@ struct TableDamageTests {
     """
     SELECT c.table_name::text, c.column_name::text, c.data_type::text, c.is_nullable = 'YES'
       FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
-     WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER'
+     WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.table_name <> 'saved' AND c.is_generated = 'NEVER'
      ORDER BY c.table_name, c.ordinal_position
     """)
 
@@ -113,11 +113,12 @@ struct TableDamageTests {
       RESET session_replication_role;
       """)
     let differences = try await sale.differences()
+    let columns = try await columns(sale.pool).filter { $0.table == table }.map(\.name).joined(separator: ", ")
     try await sale.pool.execute(
       """
       SET session_replication_role = replica;
       DELETE FROM \(table);
-      INSERT INTO \(table) SELECT * FROM saved;
+      INSERT INTO \(table) (\(columns)) SELECT \(columns) FROM saved;
       DROP TABLE saved;
       RESET session_replication_role;
       """)

@@ -48,9 +48,9 @@ final class DyingJournal: Journal {
     return try await journal.changes(of: event, after: version, limit: limit)
   }
 
-  func streams() async throws(JournalFailure) -> [EventStream] {
+  func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try expectLife()
-    return try await journal.streams()
+    return try await journal.streams(of: partition, in: partitioning)
   }
 
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) {

@@ -111,11 +111,12 @@ final class FakeJournal: Journal {
     }
   }
 
-  func streams() async throws(JournalFailure) -> [EventStream] {
+  func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try answering { state in
-      state.events.values.filter { $0.state.version > 0 }.map {
+      let streams = state.events.values.filter { $0.state.version > 0 }.map {
         EventStream(event: $0.state.event.id, version: $0.state.version, nextExpiry: $0.state.nextExpiry)
       }
+      return streams.filter { partitioning.partition(of: $0.event) == partition }
     }
   }
 

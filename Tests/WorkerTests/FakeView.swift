@@ -76,6 +76,8 @@ final class FakeView: Projection {
     return versions
   }
 
+  func forget(_ event: EventID) async throws(ViewUnavailable) { try answering { $0.versions[event] = nil } }
+
   func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
     try answering { $0.complete.intersection(partitions) }
   }

@@ -194,7 +194,7 @@ struct SettlerTests {
     let journal = FakeJournal(event)
     try journal.decideElsewhere([.reserve(event: event.id)], at: clock.now)
     var settler = settler(journal)
-    settler.takeOver(try await journal.streams())
+    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
     clock.advance(seconds: 11)
     #expect(try await settler.settle([], mayBeDecided: false).decisions == 1)
   }
@@ -202,11 +202,11 @@ struct SettlerTests {
   @Test func `holds that the former owner gives after the takeover expire too`() async throws {
     let journal = FakeJournal(event)
     var settler = settler(journal)
-    settler.takeOver(try await journal.streams())
+    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
     _ = try await settler.settle(queued(.reserve(event: event.id)), mayBeDecided: false)
     try journal.decideElsewhere([.release(journal.decisions(of: event)[0].command.reservation, event: event.id)], at: clock.now)
     try journal.decideElsewhere([.reserve(event: event.id)], at: clock.now.adding(seconds: -5))
-    settler.takeOver(try await journal.streams())
+    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
     clock.advance(seconds: 11)
     #expect(try await settler.settle([], mayBeDecided: false).decisions == 1)
     #expect(journal.decisions(of: event).last?.outcome == .expired && settler.cache.nextExpiry == nil)

@@ -1,0 +1,56 @@
+import Logging
+import Pipeline
+import Ticketing
+
+/// Brings the view of an event to where the journal is, piece by piece, while decisions go on.
+///
+/// Each piece is written only if the view still is at the version that the piece begins at, so any number of processes may do this at
+/// the same time: none replaces what is newer.
+struct ViewCatchUp: Sendable {
+  /// How many decisions are read from the journal at a time. Redis is busy with so many for some milliseconds.
+  static let piece = 2000
+
+  let view: any Projection
+  let journal: any Journal
+  let partitioning: Partitioning
+  let logger: Logger
+
+  /// Projects what the view lacks of an event.
+  /// - Parameters:
+  ///   - version: the view's.
+  ///   - onProgress: told how many more decisions are shown.
+  /// - Returns: false if the journal is away or the view has moved meanwhile, and more may be lacking.
+  func catchUp(
+    _ event: EventID, from version: Int64, onProgress: (Int) -> Void = { _ in }
+  ) async throws(ViewUnavailable) -> Bool {
+    let partition = partitioning.partition(of: event)
+    var version = version
+    var read = await changes(of: event, after: version)
+    while let changes = read {
+      if changes.toVersion <= version { return true }
+      // The next piece is read while this one is written.
+      async let next = changes.present == nil ? self.changes(of: event, after: changes.toVersion) : nil
+      let change = ViewChange(
+        event: event, fromVersion: version, toVersion: changes.toVersion, reservations: changes.reservations,
+        availability: changes.present?.availability, seats: .all(changes.present?.seats ?? []), writesCustomersLists: true)
+      guard try await view.project([change], partition: partition, progress: nil) == [.done] else { return false }
+      onProgress(Int(changes.toVersion - version))
+      version = changes.toVersion
+      if changes.present != nil {
+        logger.info("the view has caught up", metadata: ["event": "\(event)", "version": "\(version)"])
+        return true
+      }
+      read = await next
+    }
+    return false
+  }
+
+  private func changes(of event: EventID, after version: Int64) async -> JournalChanges? {
+    do throws(JournalFailure) {
+      return try await journal.changes(of: event, after: version, limit: Self.piece)
+    } catch {
+      logger.warning("the journal is away; the view waits", metadata: ["reason": "\(error)"])
+      return nil
+    }
+  }
+}
