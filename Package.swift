@@ -74,12 +74,13 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("openapi.yaml")]),
-    target("Worker", ["Pipeline", "Ticketing", logging, lifecycle]),
+    target("Worker", ["BlockingThread", "Pipeline", "Ticketing", logging, lifecycle]),
     target("LoadTest", [nioCore, nioPosix]),
     .executableTarget(
       name: "tickethub",
       dependencies: [
-        "Gateway", "Worker", "Backends", "LoadTest", "Verification", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "Redis", logging,
+        "Gateway", "Worker", "Backends", "LoadTest", "Verification", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "Redis",
+        logging,
         lifecycle,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -128,37 +128,64 @@ public struct PostgresJournal: Journal {
   }
 
   public func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) {
-    try await journal {
-      _ = try await pool.pipeline(
-        letters.map { letter in
-          PostgresQuery(
-            Self.insertDeadLetter, .int2(Int16(letter.partition)), letter.command.map { .uuid($0.rawValue) } ?? .null(.uuid),
-            letter.event.map { .uuid($0.rawValue) } ?? .null(.uuid), .text(letter.reason), .int4(Int32(letter.attempts)),
-            .bytes(letter.payload))
-        })
+    let queries = letters.flatMap { letter in
+      let command = letter.command.map { PostgresValue.uuid($0.rawValue) } ?? .null(.uuid)
+      return [
+        PostgresQuery(
+          Self.insertDeadLetter, .uuid(letter.id.rawValue), .int2(Int16(letter.partition)), command,
+          letter.event.map { .uuid($0.rawValue) } ?? .null(.uuid), .text(letter.reason), .int4(Int32(letter.attempts)),
+          .bytes(letter.payload)),
+        PostgresQuery(Self.forgetAttempts, command),
+      ]
     }
+    try await journal { _ = try await pool.pipeline(queries) }
   }
 
+  // One that was replayed, or whose bytes were discarded, and came again waits for an operator once more.
   private static let insertDeadLetter = PostgresStatement(
     "journal_set_aside",
-    "INSERT INTO dead_letters (partition, command_id, event_id, reason, attempts, payload) VALUES ($1, $2, $3, $4, $5, $6)")
+    """
+    INSERT INTO dead_letters (dead_letter_id, partition, command_id, event_id, reason, attempts, payload)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (dead_letter_id) DO UPDATE
+       SET status = 0, reason = excluded.reason, attempts = excluded.attempts, payload = excluded.payload, dead_at = now(),
+           changed_at = now()
+     WHERE dead_letters.status <> 0
+    """)
 
-  // MARK: Failures
+  private static let forgetAttempts = PostgresStatement(
+    "journal_forget_attempts", "DELETE FROM attempts WHERE command_id = $1")
+}
 
-  /// Tells what the database refuses for good from what another attempt may bring.
-  private func journal<Answer>(_ body: () async throws -> Answer) async throws(JournalFailure) -> Answer {
-    do {
-      return try await body()
-    } catch let error as PostgresError {
-      let isConflict =
-        error.sqlState == Self.streamMoved || error.isUniqueViolation || error.isCheckViolation || error.isSerializationFailure
-        || error.isDeadlock
-      throw isConflict ? .conflict : .unavailable(error.message)
-    } catch {
-      throw .unavailable("\(error)")
-    }
+/// Asks the database, and tells what it refuses for good from what another attempt may bring.
+func journal<Answer>(_ body: () async throws -> Answer) async throws(JournalFailure) -> Answer {
+  do {
+    return try await body()
+  } catch let error as PostgresError {
+    throw JournalFailure(error)
+  } catch let contradiction as Contradiction {
+    throw .refused(contradiction.description)
+  } catch let failure as CodingFailure {
+    throw .refused(failure.description)
+  } catch {
+    throw .unavailable("\(error)")
   }
+}
 
+extension JournalFailure {
   /// What `advance_streams` raises.
   private static let streamMoved = "TH001"
+
+  fileprivate init(_ error: PostgresError) {
+    // A decision that is there already was written by somebody else; whatever else is there twice stays so.
+    let isRepetition = error.isUniqueViolation && error.table == "decisions"
+    if error.sqlState == Self.streamMoved || isRepetition || error.isSerializationFailure || error.isDeadlock {
+      self = .conflict
+    } else if error.code == .decoding || error.sqlState.map({ $0.hasPrefix("22") || $0.hasPrefix("23") }) == true {
+      // Data exceptions and violated constraints; see appendix A of PostgreSQL's documentation.
+      self = .refused(error.description)
+    } else {
+      self = .unavailable(error.message)
+    }
+  }
 }

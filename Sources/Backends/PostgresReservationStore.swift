@@ -133,7 +133,7 @@ public struct PostgresReservationStore: ReservationStore {
     var bytes = ByteReader(try row.bytes(column))
     let command = try bytes.readCommand()
     bytes = ByteReader(try row.bytes(column + 1))
-    guard case .reserve(let request) = command.action, case .rejected(let rejection) = try bytes.readOutcome() else { return nil }
+    guard let request = command.request, case .rejected(let rejection) = try bytes.readOutcome() else { return nil }
     return ReservationRecord(
       id: command.reservation, event: command.event, status: .rejected, version: 1, request: request,
       createdAt: command.acceptedAt,

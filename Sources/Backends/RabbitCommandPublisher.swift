@@ -3,7 +3,7 @@ import RabbitMQ
 import Synchronization
 
 /// Queues commands in RabbitMQ, on a connection of its own: an alarm of the broker stops publishing connections only.
-public final class RabbitCommandPublisher: CommandPublisher {
+public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
   /// How long a request waits for a connection that is being made.
   private static let patience = Duration.milliseconds(500)
 
@@ -18,14 +18,17 @@ public final class RabbitCommandPublisher: CommandPublisher {
   }
 
   public func publish(_ commands: [QueuedCommand], to partition: Int) async -> Pipeline.PublishOutcome {
+    await publish(message: CommandMessage.encode(commands), to: partition)
+  }
+
+  public func publish(message body: [UInt8], to partition: Int) async -> Pipeline.PublishOutcome {
     let connection: RabbitMQConnection
     do {
       connection = try await link.connection(within: Self.patience)
     } catch {
       return .unavailable
     }
-    let message = RabbitMQMessage(
-      exchange: topology.exchange, routingKey: "\(partition)", body: CommandMessage.encode(commands))
+    let message = RabbitMQMessage(exchange: topology.exchange, routingKey: "\(partition)", body: body)
     let outcome = await connection.publish([message]).first ?? .unknown("the client gave no outcome")
     switch outcome {
     case .confirmed:

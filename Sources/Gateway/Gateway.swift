@@ -13,6 +13,7 @@ public struct GatewayDependencies: Sendable {
   public var events: any EventStore
   public var reservations: any ReservationStore
   public var accounts: any Accounts
+  public var deadLetters: any DeadLetters
   public var authority: TokenAuthority
   public var partitioning: Partitioning
   public var rates: any RateCounter
@@ -23,8 +24,8 @@ public struct GatewayDependencies: Sendable {
 
   public init(
     publisher: any CommandPublisher, view: any ReservationView, catalogue: any CatalogueView, changes: any ChangeFeed,
-    events: any EventStore, reservations: any ReservationStore, accounts: any Accounts, authority: TokenAuthority,
-    partitioning: Partitioning, rates: any RateCounter, limits: RateLimits, metrics: MetricRegistry,
+    events: any EventStore, reservations: any ReservationStore, accounts: any Accounts, deadLetters: any DeadLetters,
+    authority: TokenAuthority, partitioning: Partitioning, rates: any RateCounter, limits: RateLimits, metrics: MetricRegistry,
     now: @escaping @Sendable () -> Timestamp, logger: Logger
   ) {
     self.publisher = publisher
@@ -34,6 +35,7 @@ public struct GatewayDependencies: Sendable {
     self.events = events
     self.reservations = reservations
     self.accounts = accounts
+    self.deadLetters = deadLetters
     self.authority = authority
     self.partitioning = partitioning
     self.rates = rates
@@ -103,6 +105,8 @@ func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTabl
     authenticator: authenticator, limiter: limiter, directory: directory, reader: reader, view: dependencies.view, intake: intake,
     now: dependencies.now
   ).add(to: &table)
+  DeadLetterRoutes(authenticator: authenticator, deadLetters: dependencies.deadLetters, logger: dependencies.logger).add(
+    to: &table)
   HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(
     to: &table)
   try ContractRoutes().add(to: &table)

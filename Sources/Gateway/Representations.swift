@@ -131,6 +131,35 @@ extension ViewedSeats {
   }
 }
 
+extension KeptDeadLetter {
+  /// As the contract's `DeadLetter`, with its bytes in base64. What could not be read names no command and no event.
+  public var json: [UInt8] {
+    var writer = JSONWriter(capacity: 512)
+    writer.object {
+      $0.member("id", id)
+      $0.member("command_id", letter.command?.description ?? "")
+      $0.member("event_id", letter.event?.description ?? "")
+      $0.member("reason", letter.reason)
+      $0.member("attempts", letter.attempts)
+      $0.member("dead_at", deadAt)
+      $0.member("status", status.name)
+      $0.member("payload", letter.payloadText)
+    }
+    return writer.bytes
+  }
+}
+
+extension KeptDeadLetter.Status {
+  /// In the contract. What an operator has asked for and the broker has not confirmed still waits.
+  public var name: String {
+    switch self {
+    case .dead, .replaying, .discarding: "dead"
+    case .replayed: "replayed"
+    case .discarded: "discarded"
+    }
+  }
+}
+
 extension ReservationRecord {
   func json(of event: KnownEvent, progress: Progress?, serverTime: Timestamp) -> [UInt8] {
     var writer = JSONWriter()

@@ -1,7 +1,8 @@
 public import Ticketing
 
 // The one encoding of a command: in messages, in the journal and under the journal's hashes. It is canonical: equal commands have
-// equal bytes. A change of it needs a new version in ``CommandMessage`` and must still read the old one, since the journal keeps it.
+// equal bytes. A change of it needs a new version in ``CommandMessage`` and must still read the old one, since the journal keeps it. A
+// new kind of command needs none: whoever does not know it sets that one command aside.
 
 extension ByteWriter {
   public mutating func write(_ command: Command) {
@@ -10,7 +11,7 @@ extension ByteWriter {
     write(command.event.rawValue)
     write(command.acceptedAt.microseconds)
     switch command.action {
-    case .reserve(let request): write(request)
+    case .reserve(let request), .discard(let request): write(request)
     case .extend(let reservation), .release(let reservation), .expire(let reservation): write(reservation.rawValue)
     }
   }
@@ -47,6 +48,7 @@ extension Command.Action {
     case .extend: 2
     case .release: 3
     case .expire: 4
+    case .discard: 5
     }
   }
 }
@@ -63,6 +65,7 @@ extension ByteReader {
     case 2: action = .extend(ReservationID(try read()))
     case 3: action = .release(ReservationID(try read()))
     case 4: action = .expire(ReservationID(try read()))
+    case 5: action = .discard(try readRequest())
     default: throw CodingFailure("a command of the unknown kind \(kind)")
     }
     return Command(id: id, event: event, action: action, acceptedAt: acceptedAt)

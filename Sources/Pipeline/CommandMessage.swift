@@ -39,6 +39,15 @@ public enum CommandMessage {
     return writer.bytes
   }
 
+  /// A message of one command, from the bytes of one that could not be read.
+  public static func frame(_ unreadable: [UInt8]) -> [UInt8] {
+    var writer = ByteWriter(capacity: 7 + unreadable.count)
+    writer.write(version)
+    writer.write(UInt16(1))
+    writer.write(counted: unreadable)
+    return writer.bytes
+  }
+
   /// One place in a message: a command, or the bytes of one that cannot be read and why.
   public enum Entry: Hashable, Sendable {
     case command(QueuedCommand)

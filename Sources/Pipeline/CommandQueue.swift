@@ -6,6 +6,11 @@ public protocol CommandPublisher: Sendable {
   func obstacle() async -> String?
 }
 
+/// Queues messages as they are: what was set aside may be bytes that nobody can read.
+public protocol MessagePublisher: Sendable {
+  func publish(message: [UInt8], to partition: Int) async -> PublishOutcome
+}
+
 /// What became of commands that were to be queued.
 public enum PublishOutcome: Hashable, Sendable {
   /// The broker holds them durably.

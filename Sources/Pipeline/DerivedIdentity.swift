@@ -22,13 +22,30 @@ public enum DerivedIdentity {
     CommandID(uuid(user, "\(name) \(reservation)", key))
   }
 
-  /// A UUID of version 8 (RFC 9562, 5.8), from the first bytes of a SHA-256. The parts have no zero bytes in them, so they can't run
+  /// Where something that could not be decided is kept: a command has one place, and so have bytes that name none.
+  static func deadLetter(command: CommandID?, payload: [UInt8], partition: Int) -> DeadLetterID {
+    var hash = SHA256()
+    if let command {
+      withUnsafeBytes(of: command.rawValue.bigEndian) { hash.update(bufferPointer: $0) }
+    } else {
+      withUnsafeBytes(of: UInt64(partition).bigEndian) { hash.update(bufferPointer: $0) }
+      hash.update(data: payload)
+    }
+    return DeadLetterID(uuid(hash))
+  }
+
+  /// From who asks for what. The parts have no zero bytes in them, so they can't run
   /// into each other.
   private static func uuid(_ user: CustomerID, _ path: String, _ key: String) -> UInt128 {
     var hash = SHA256()
     withUnsafeBytes(of: user.rawValue.bigEndian) { hash.update(bufferPointer: $0) }
     var path = "\(path)\u{0}\(key)"
     path.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+    return uuid(hash)
+  }
+
+  /// A UUID of version 8 (RFC 9562, 5.8), from the first bytes of a SHA-256.
+  private static func uuid(_ hash: SHA256) -> UInt128 {
     var value: UInt128 = 0
     for byte in hash.finalize().prefix(16) { value = value << 8 | UInt128(byte) }
     let versionAndVariant = UInt128(0xF000) << 64 | UInt128(0b11) << 62

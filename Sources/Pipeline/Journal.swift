@@ -86,25 +86,9 @@ public enum JournalFailure: Error, Sendable {
   case conflict
   /// The database did not answer, or not in time: the batch may or may not have been written.
   case unavailable(String)
-}
-
-/// Something set aside because it could not be decided.
-public struct DeadLetter: Sendable {
-  public var partition: Int
-  public var command: CommandID?
-  public var event: EventID?
-  public var reason: String
-  public var attempts: Int
-  public var payload: [UInt8]
-
-  public init(partition: Int, command: CommandID?, event: EventID?, reason: String, attempts: Int, payload: [UInt8]) {
-    self.partition = partition
-    self.command = command
-    self.event = event
-    self.reason = reason
-    self.attempts = attempts
-    self.payload = payload
-  }
+  /// The database will not take this, however often it is asked: a value or a rule of its tables stands against it, or what it has of
+  /// the event contradicts itself. Nothing was written.
+  case refused(String)
 }
 
 /// The history of all events and what follows from it: what a worker needs of the database.
@@ -120,7 +104,7 @@ public protocol Journal: Sendable {
   func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges
   /// Where the history of each event of a partition stands that has one.
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream]
-  /// Keeps what could not be decided for an operator.
+  /// Keeps what could not be decided for an operator. A command, or bytes, that are kept already are not kept twice.
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure)
 }
 

@@ -14,6 +14,9 @@ public struct Command: Hashable, Sendable {
     case release(ReservationID)
     /// Issued by the worker itself once a hold's time is over.
     case expire(ReservationID)
+    /// An operator's end of a request that could not be handled. It has the request's own id: the two are one command, and whichever
+    /// is decided first is the answer.
+    case discard(Request)
   }
 
   /// Who wants which tickets.
@@ -30,7 +33,7 @@ public struct Command: Hashable, Sendable {
     }
   }
 
-  /// For `reserve`, this is also the reservation's id.
+  /// For `reserve` and `discard`, this is also the reservation's id.
   public var id: CommandID
   public var event: EventID
   public var action: Action
@@ -47,8 +50,16 @@ public struct Command: Hashable, Sendable {
   /// The reservation that the command asks for or is about.
   public var reservation: ReservationID {
     switch action {
-    case .reserve: ReservationID(id.rawValue)
+    case .reserve, .discard: ReservationID(id.rawValue)
     case .extend(let id), .release(let id), .expire(let id): id
+    }
+  }
+
+  /// What is asked for, if the command's decision makes a reservation, granted or refused.
+  public var request: Request? {
+    switch action {
+    case .reserve(let request), .discard(let request): request
+    case .extend, .release, .expire: nil
     }
   }
 }

@@ -12,6 +12,7 @@ public func decide(_ command: Command, given state: EventState, at now: Timestam
     case .extend(let id): extend(id, given: state, at: decidedAt)
     case .release(let id): state.table.slot(of: id) == nil ? .unchanged(.notHeld) : .released
     case .expire(let id): expire(id, given: state, at: decidedAt)
+    case .discard: state.table.slot(of: command.reservation) == nil ? .rejected(.discarded) : .unchanged(.alreadyHeld)
     }
   return Decision(version: state.version + 1, command: command, decidedAt: decidedAt, outcome: outcome)
 }

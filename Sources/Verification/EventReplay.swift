@@ -131,7 +131,7 @@ struct EventReplay {
 
   /// The version at which the reservation concerned was decided; 0 if there is none.
   private func sequence(of command: Command) -> Int64 {
-    if case .reserve = command.action { return state.version + 1 }
+    if command.request != nil { return state.version + 1 }
     return state.reservation(command.reservation)?.sequence ?? 0
   }
 
@@ -178,7 +178,7 @@ extension StoredDecision {
     var commandReader = ByteReader(command)
     var outcomeReader = ByteReader(outcome)
     let command = try commandReader.readCommand()
-    guard case .reserve(let request) = command.action else { return nil }
+    guard let request = command.request else { return nil }
     var record = ReservationRecord(
       id: command.reservation, event: command.event, status: course.status, version: Int64(course.version), request: request,
       createdAt: command.acceptedAt, sequence: version, extensionsUsed: Int(course.extensionsUsed))

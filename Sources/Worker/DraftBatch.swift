@@ -19,7 +19,7 @@ struct DraftBatch {
 
   /// - Parameter existing: the reservation that an extension, release or expiry is about, as it was before the decision.
   mutating func add(_ decision: Decision, existing: LiveReservation?) {
-    let sequence = if case .reserve = decision.command.action { decision.version } else { existing?.sequence ?? 0 }
+    let sequence = decision.command.request == nil ? existing?.sequence ?? 0 : decision.version
     let entry = JournalEntry(decision, after: head, sequence: sequence)
     head = entry.hash
     batch.entries.append(entry)
@@ -46,7 +46,7 @@ struct DraftBatch {
   }
 
   private mutating func create(_ decision: Decision) {
-    guard case .reserve(let request) = decision.command.action else {
+    guard let request = decision.command.request else {
       preconditionFailure("\(decision.outcome) decided for \(decision.command.action)")
     }
     var record = ReservationRecord(

@@ -19,25 +19,32 @@ final class PartitionConsumer: Sendable {
   let partition: Int
   private let queue: any CommandQueue
   private let journal: any Journal
+  private let quarantine: any Quarantine
   private let keeper: ViewKeeper
   private let partitioning: Partitioning
   private let now: @Sendable () -> Timestamp
   private let time: Timekeeper
   private let logger: Logger
+  private let watch: DecisionWatch
+  private let deciding: (@Sendable (Command) -> Void)?
   private let isGivenUp = Atomic(false)
   private let isOver = Atomic(false)
 
   init(
-    partition: Int, queue: any CommandQueue, journal: any Journal, keeper: ViewKeeper, partitioning: Partitioning,
-    now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger
+    partition: Int, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, keeper: ViewKeeper,
+    partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger,
+    watch: DecisionWatch, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.partition = partition
     self.queue = queue
     self.journal = journal
+    self.quarantine = quarantine
     self.keeper = keeper
     self.partitioning = partitioning
     self.now = now
     self.time = time
+    self.watch = watch
+    self.deciding = deciding
     var logger = logger
     logger[metadataKey: "partition"] = "\(partition)"
     self.logger = logger
@@ -75,25 +82,70 @@ final class PartitionConsumer: Sendable {
   /// A partition's life: take, settle, project, acknowledge. A crash anywhere in it is mended by the messages coming back: those that
   /// are in the journal are not decided again.
   private func settleAll(of subscription: any CommandSubscription) async throws {
-    var settler = Settler(journal: journal, now: now, time: time, logger: logger)
+    let mark = DecisionWatch.Mark(partition: partition)
+    await watch.watch(mark)
+    do {
+      try await settleAll(of: subscription, mark)
+    } catch {
+      await watch.forget(mark)
+      throw error
+    }
+    await watch.forget(mark)
+  }
+
+  private func settleAll(of subscription: any CommandSubscription, _ mark: DecisionWatch.Mark) async throws {
+    var settler = Settler(journal: journal, now: now, time: time, logger: logger, mark: mark, deciding: deciding)
+    var isolation = Isolation(partition: partition, journal: journal, quarantine: quarantine, time: time, logger: logger)
     var rate = DecisionRate()
     settler.takeOver(try await ownStreams())
+    try await untilJournalAnswers { () async throws(JournalFailure) in try await isolation.takeOver() }
     var nextReview = time.now() + Self.reviewInterval
     while !mustStop {
-      let deliveries = try await subscription.take(Self.maximumMessages, waitingAtMost: waiting(for: settler.cache.nextExpiry))
+      let deliveries = try await subscription.take(Self.maximumMessages, waitingAtMost: waiting(for: settler.nextExpiry))
       for batch in split(deliveries) {
+        try await setAside(batch.unreadable, &isolation)
         let began = time.now()
-        let settlement = try await settler.settle(batch.commands, mayBeDecided: batch.redelivered) { mustStop }
-        rate.note(settlement.decisions, in: time.now() - began)
-        try await setAside(batch.unreadable + settlement.undecidable.map(letter))
-        if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
-        await keeper.project(settlement.changes, partition: partition, progress: batch.lastOrdinal.map(rate.progress))
+        var steps = try await untilJournalAnswers { () async throws(JournalFailure) in
+          try await isolation.steps(for: batch.commands, redelivered: batch.redelivered)
+        }[...]
+        while let step = steps.popFirst() {
+          guard let settlement = try await settle(step, of: batch, &settler, isolation) else {
+            // One of them is refused whatever the others are.
+            steps = step.apart + steps
+            continue
+          }
+          rate.note(settlement.decisions, in: time.now() - began)
+          try await setAside(settlement.undecidable.map(letter), &isolation)
+          if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
+          await keeper.project(settlement.changes, partition: partition, progress: batch.lastOrdinal.map(rate.progress))
+        }
         if let tag = batch.lastTag { try await subscription.acknowledge(through: tag) }
       }
       if nextReview <= time.now() {
         settler.takeOver(try await ownStreams())
         nextReview = time.now() + Self.reviewInterval
       }
+    }
+  }
+
+  /// Settles a part of a batch; nil if the journal refuses it.
+  private func settle(
+    _ step: Isolation.Step, of batch: Batch, _ settler: inout Settler, _ isolation: Isolation
+  ) async throws -> Settlement? {
+    do {
+      switch step {
+      case .freely(let commands):
+        return try await settler.settle(commands, mayBeDecided: batch.redelivered) { mustStop }
+      case .together(let commands):
+        try await untilJournalAnswers { () async throws(JournalFailure) in try await isolation.noteTogether(commands) }
+        return try await settler.settle(commands, mayBeDecided: true) { mustStop }
+      case .alone(let command):
+        if mustStop { throw CancellationError() }
+        return try await isolation.settleAlone(command, with: &settler) { mustStop }
+      }
+    } catch let refusal as Refusal {
+      logger.error("the journal refuses a batch; its commands are tried one by one", metadata: ["reason": "\(refusal.reason)"])
+      return nil
     }
   }
 
@@ -130,7 +182,8 @@ final class PartitionConsumer: Sendable {
       for entry in try CommandMessage.decode(delivery.body) {
         switch entry {
         case .command(let queued): commands.append(queued)
-        case .unreadable(let failure, let bytes): unreadable.append(letter(failure.description, bytes))
+        case .unreadable(let failure, let bytes):
+          unreadable.append(letter(failure.description, CommandMessage.frame(bytes)))
         }
       }
     } catch {
@@ -143,17 +196,21 @@ final class PartitionConsumer: Sendable {
     DeadLetter(partition: partition, command: nil, event: nil, reason: reason, attempts: 1, payload: bytes)
   }
 
-  private func letter(_ undecidable: (command: QueuedCommand, reason: String)) -> DeadLetter {
+  private func letter(_ undecidable: Undecidable) -> DeadLetter {
     var letter = letter(undecidable.reason, CommandMessage.encode([undecidable.command]))
+    letter.attempts = undecidable.attempts
     letter.command = undecidable.command.command.id
     letter.event = undecidable.command.command.event
     return letter
   }
 
-  private func setAside(_ letters: [DeadLetter]) async throws {
+  private func setAside(_ letters: [DeadLetter], _ isolation: inout Isolation) async throws {
     if letters.isEmpty { return }
-    for letter in letters { logger.error("a command was set aside", metadata: ["reason": "\(letter.reason)"]) }
     try await untilJournalAnswers { () async throws(JournalFailure) in try await journal.setAside(letters) }
+    for letter in letters {
+      if let command = letter.command { isolation.noteSetAside(command) }
+      logger.error("a command was set aside", metadata: ["dead_letter": "\(letter.id)", "reason": "\(letter.reason)"])
+    }
   }
 
   private func ownStreams() async throws -> [EventStream] {

@@ -7,35 +7,65 @@ struct Settlement {
   /// How the view gets to know it.
   var changes: [ViewChange] = []
   var decisions = 0
-  /// Commands that nothing can be decided about, and why.
-  var undecidable: [(command: QueuedCommand, reason: String)] = []
+  /// Commands that nothing can be decided about.
+  var undecidable: [Undecidable] = []
   /// Events for which there may be decisions that `changes` do not have: some of the commands had been decided before, or an attempt
   /// failed. Nobody else may be there to show them.
   var suspects: Set<EventID> = []
+}
+
+/// A command about which nothing can be decided, and why.
+struct Undecidable {
+  var command: QueuedCommand
+  var reason: String
+  /// How often it was tried.
+  var attempts = 1
+}
+
+/// The journal will not take a batch, and would not the next time.
+struct Refusal: Error {
+  var reason: String
 }
 
 /// Decides commands against the events in memory and commits the decisions.
 struct Settler {
   /// How many holds expire in one batch, so that the first wave of expiries of a sale doesn't keep its customers waiting.
   static let maximumExpiries = 256
+  /// How often a batch is decided anew that the journal refuses: the first time it may have been decided on memory that was wrong.
+  private static let maximumRefusals = 2
+  /// How many seconds the expiries of an event wait that the journal refuses.
+  private static let refusedExpiryPause = 30
 
   private let journal: any Journal
   private let now: @Sendable () -> Timestamp
   private let time: Timekeeper
   private let logger: Logger
+  private let mark: DecisionWatch.Mark?
+  /// Called before each decision, for tests of what must not happen there.
+  private let deciding: (@Sendable (Command) -> Void)?
   private(set) var cache = EventCache()
   private var recent = RecentCommands()
   /// Whether commands of this partition may have been decided without this settler knowing.
   private var mayBeBehind = true
+  /// Of attempts that failed: something may have been committed and never shown.
+  private var unshown: Set<EventID> = []
+  /// Events whose expiries the journal refused, and until when they wait.
+  private var refusedExpiries: [EventID: Timestamp] = [:]
 
   init(
-    journal: any Journal, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger
+    journal: any Journal, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger,
+    mark: DecisionWatch.Mark? = nil, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.journal = journal
     self.now = now
     self.time = time
     self.logger = logger
+    self.mark = mark
+    self.deciding = deciding
   }
+
+  /// When the next hold expires. Nil if there is none, and while those wait that are over.
+  var nextExpiry: Timestamp? { refusedExpiries.isEmpty ? cache.nextExpiry : nil }
 
   /// To be called when somebody else may have written: when the partition is taken over, and now and then afterwards, since the one
   /// who had it before may still be at its last batch.
@@ -55,37 +85,31 @@ struct Settler {
   /// that was decided before is left out. Where the transaction fails, the events are forgotten, loaded and decided again.
   /// - Parameter mayBeDecided: whether some of the commands may have been delivered before.
   /// - Parameter isGivenUp: whether to stop trying; asked while the journal is away.
-  /// - Throws: ``CancellationError`` only.
+  /// - Throws: ``Refusal`` where the journal will never take the batch, and ``CancellationError``.
   mutating func settle(
     _ commands: [QueuedCommand], mayBeDecided: Bool, isGivenUp: () -> Bool = { false }
   ) async throws -> Settlement {
     if mayBeDecided { mayBeBehind = true }
-    var suspects: Set<EventID> = []
     var attempt = 0
+    var refusals = 0
     while true {
-      let due = cache.eventsWithDueHolds(at: now())
+      let due = dueEvents()
       do throws(JournalFailure) {
-        let decided = mayBeBehind ? try await journal(decided: commands) : []
-        let fresh = decided.isEmpty ? commands : commands.filter { !decided.contains($0.command.id) }
-        if !decided.isEmpty {
-          suspects.formUnion(commands.filter { decided.contains($0.command.id) }.map(\.command.event))
-        }
-        try await load(Set(fresh.map(\.command.event)).union(due))
-        let (drafts, undecidable) = decideAll(fresh, due: due)
-        let batches = drafts.map { $0.finished(leadingTo: loaded($0.batch.event)) }
-        let updated = batches.isEmpty ? [] : try await journal.commit(batches)
-        mayBeBehind = false
-        var settlement = settlement(of: batches, updated: updated, commands: fresh, undecidable: undecidable)
-        settlement.suspects = suspects
-        return settlement
+        return try await attemptOnce(commands, due: due)
       } catch {
-        let touched = Set(commands.map(\.command.event)).union(due)
-        forget(touched)
-        suspects.formUnion(touched)
         attempt += 1
         switch error {
         case .conflict where attempt == 1: continue
         case .conflict: logger.error("the journal refuses the batch again and again", metadata: ["attempt": "\(attempt)"])
+        case .refused where refusals < Self.maximumRefusals:
+          refusals += 1
+          continue
+        case .refused(let reason) where !due.isEmpty:
+          // It may be the expiries': without them the commands are not held up.
+          refusals = 0
+          postponeExpiries(of: due, because: reason)
+          continue
+        case .refused(let reason): throw Refusal(reason: reason)
         case .unavailable(let reason):
           logger.warning(
             "the journal is away; the batch will be tried again", metadata: ["reason": "\(reason)", "attempt": "\(attempt)"])
@@ -94,6 +118,43 @@ struct Settler {
         try await time.sleep(.milliseconds(min(50 << min(attempt, 5), 1000)))
       }
     }
+  }
+
+  /// ``settle(_:mayBeDecided:isGivenUp:)`` without a second try, and with just these events' expiries.
+  mutating func attemptOnce(_ commands: [QueuedCommand], due: [EventID]) async throws(JournalFailure) -> Settlement {
+    do throws(JournalFailure) {
+      let decided = mayBeBehind ? try await journal(decided: commands) : []
+      let fresh = decided.isEmpty ? commands : commands.filter { !decided.contains($0.command.id) }
+      if !decided.isEmpty {
+        unshown.formUnion(commands.filter { decided.contains($0.command.id) }.map(\.command.event))
+      }
+      try await load(Set(fresh.map(\.command.event)).union(due))
+      let (drafts, undecidable) = decideAll(fresh, due: due)
+      let batches = drafts.map { $0.finished(leadingTo: loaded($0.batch.event)) }
+      let updated = batches.isEmpty ? [] : try await journal.commit(batches)
+      mayBeBehind = false
+      var settlement = settlement(of: batches, updated: updated, commands: fresh, undecidable: undecidable)
+      swap(&settlement.suspects, &unshown)
+      return settlement
+    } catch {
+      let touched = Set(commands.map(\.command.event)).union(due)
+      forget(touched)
+      unshown.formUnion(touched)
+      throw error
+    }
+  }
+
+  private mutating func dueEvents() -> [EventID] {
+    let time = now()
+    let due = cache.eventsWithDueHolds(at: time)
+    if refusedExpiries.isEmpty { return due }
+    refusedExpiries = refusedExpiries.filter { $0.value > time }
+    return due.filter { refusedExpiries[$0] == nil }
+  }
+
+  private mutating func postponeExpiries(of events: [EventID], because reason: String) {
+    logger.error("the journal refuses expiries; they wait", metadata: ["events": "\(events)", "reason": "\(reason)"])
+    for event in events { refusedExpiries[event] = now().adding(seconds: Self.refusedExpiryPause) }
   }
 
   private func journal(decided commands: [QueuedCommand]) async throws(JournalFailure) -> Set<CommandID> {
@@ -110,9 +171,11 @@ struct Settler {
   /// Makes the decisions, in memory.
   private mutating func decideAll(
     _ commands: [QueuedCommand], due: [EventID]
-  ) -> (drafts: [DraftBatch], undecidable: [(QueuedCommand, String)]) {
+  ) -> (drafts: [DraftBatch], undecidable: [Undecidable]) {
+    mark?.begin(commands.count == 1 && due.isEmpty ? commands[0].command.id : nil)
+    defer { mark?.end() }
     var drafts: [EventID: DraftBatch] = [:]
-    var undecidable: [(QueuedCommand, String)] = []
+    var undecidable: [Undecidable] = []
     let time = now()
     var expiriesLeft = Self.maximumExpiries
     for event in due where cache[event] != nil {
@@ -123,7 +186,7 @@ struct Settler {
     }
     for queued in commands {
       if cache[queued.command.event] == nil {
-        undecidable.append((queued, "there is no event \(queued.command.event)"))
+        undecidable.append(Undecidable(command: queued, reason: "there is no event \(queued.command.event)"))
       } else if recent.insert(queued.command.id) {
         decideOne(queued.command, at: time, into: &drafts)
       }
@@ -132,6 +195,7 @@ struct Settler {
   }
 
   private mutating func decideOne(_ command: Command, at time: Timestamp, into drafts: inout [EventID: DraftBatch]) {
+    deciding?(command)
     cache.update(command.event) { loaded in
       let existing = loaded.state.reservation(command.reservation)
       let decision = decide(command, given: loaded.state, at: time)
@@ -152,7 +216,7 @@ struct Settler {
   }
 
   private mutating func settlement(
-    of batches: [EventBatch], updated: [ReservationRecord], commands: [QueuedCommand], undecidable: [(QueuedCommand, String)]
+    of batches: [EventBatch], updated: [ReservationRecord], commands: [QueuedCommand], undecidable: [Undecidable]
   ) -> Settlement {
     var settlement = Settlement(undecidable: undecidable)
     let updated = Dictionary(grouping: updated, by: \.event)

@@ -13,20 +13,28 @@ public struct Worker: Service {
   private let id: WorkerID
   private let queue: any CommandQueue
   private let journal: any Journal
+  private let quarantine: any Quarantine
   private let membership: any Membership
   private let keeper: ViewKeeper
   private let partitioning: Partitioning
   private let now: @Sendable () -> Timestamp
   private let time: Timekeeper
   private let logger: Logger
+  private let watch: DecisionWatch
+  private let deciding: (@Sendable (Command) -> Void)?
 
+  /// - Parameter deciding: called before each decision; for tests of decisions that crash or do not end.
   public init(
-    id: WorkerID, queue: any CommandQueue, journal: any Journal, view: any Projection, membership: any Membership,
-    partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger
+    id: WorkerID, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, view: any Projection,
+    membership: any Membership, partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp,
+    time: Timekeeper = .system, logger: Logger, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.id = id
     self.queue = queue
     self.journal = journal
+    self.quarantine = quarantine
+    self.deciding = deciding
+    watch = DecisionWatch.endingTheProcess(logger)
     self.membership = membership
     self.partitioning = partitioning
     self.now = now
@@ -47,7 +55,11 @@ public struct Worker: Service {
         }
       }
       // Whoever is to stop does so at once.
-      await withGracefulShutdownHandler { await consumeShare(lookingAroundAt: looks) } onGracefulShutdown: { next.yield() }
+      await withGracefulShutdownHandler {
+        await consumeShare(lookingAroundAt: looks)
+      } onGracefulShutdown: {
+        next.yield()
+      }
       group.cancelAll()
     }
     do {
@@ -91,8 +103,8 @@ public struct Worker: Service {
 
   private func consumer(of partition: Int) -> PartitionConsumer {
     PartitionConsumer(
-      partition: partition, queue: queue, journal: journal, keeper: keeper, partitioning: partitioning, now: now, time: time,
-      logger: logger)
+      partition: partition, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning,
+      now: now, time: time, logger: logger, watch: watch, deciding: deciding)
   }
 
   /// The workers that live; nil while the database is away: then the shares stay as they are.

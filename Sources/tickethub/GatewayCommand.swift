@@ -30,14 +30,16 @@ struct GatewayCommand: AsyncParsableCommand {
     let pool = try settings.pool("gateway", size: Self.databaseConnections)
     let redis = RedisClient.make(try settings.redis("gateway"), logger: logger)
     let link = try settings.link("gateway", topology, logger)
+    let publisher = RabbitCommandPublisher(link: link, topology: topology)
     let dependencies = GatewayDependencies(
-      publisher: RabbitCommandPublisher(link: link, topology: topology),
+      publisher: publisher,
       view: RedisView(redis),
       catalogue: RedisCatalogue(redis),
       changes: RedisChangeFeed(try settings.redis("gateway-changes"), partitioning: topology.partitioning, logger: logger),
       events: PostgresEventStore(pool),
       reservations: PostgresReservationStore(pool),
       accounts: PostgresAccounts(pool, hasher: PasswordHasher(), now: wallClock),
+      deadLetters: PostgresDeadLetters(pool, publisher: publisher, partitioning: topology.partitioning),
       authority: try settings.tokenAuthority(),
       partitioning: topology.partitioning,
       rates: RedisRateCounter(redis),

@@ -119,6 +119,8 @@ struct Settings {
 
   func sqlDirectory() -> String { reader.string(forKey: "sql.dir", default: "sql") }
 
+  func testPoison() -> String? { reader.string(forKey: "test.poison") }
+
   func url() -> String? { reader.string(forKey: "url") }
 
   func logger(_ label: String) throws -> Logger {

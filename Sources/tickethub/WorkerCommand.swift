@@ -28,11 +28,13 @@ struct WorkerCommand: AsyncParsableCommand {
       id: .random(in: .min ... .max),
       queue: RabbitCommandQueue(link: link, topology: topology),
       journal: PostgresJournal(journalPool),
+      quarantine: PostgresQuarantine(journalPool),
       view: RedisProjection(RedisClient.make(try settings.redis("worker"), logger: logger)),
       membership: PostgresMembership(membershipPool, host: hostName()),
       partitioning: topology.partitioning,
       now: wallClock,
-      logger: logger)
+      logger: logger,
+      deciding: try testPoison(settings.testPoison()))
     try await ServiceGroup(
       configuration: .init(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     ).run()

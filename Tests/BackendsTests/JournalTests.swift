@@ -32,6 +32,19 @@ struct JournalTests {
     }
   }
 
+  /// Nothing of the batches is written, and nothing will be the next time.
+  private func expectRefusal(
+    _ journal: PostgresJournal, _ batches: [EventBatch], by rule: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) async {
+    let error = await #expect(throws: JournalFailure.self, sourceLocation: sourceLocation) {
+      _ = try await journal.commit(batches)
+    }
+    guard case .refused(let reason)? = error, reason.contains(rule) else {
+      Issue.record("\(String(describing: error)) is no refusal by \(rule)", sourceLocation: sourceLocation)
+      return
+    }
+  }
+
   /// The database has what the decider knows, and in all tables nothing else.
   private func expect(
     _ decider: Decider, in pool: PostgresPool, of record: EventRecord, sourceLocation: SourceLocation = #_sourceLocation
@@ -100,7 +113,7 @@ struct JournalTests {
       _ = try await journal.commit([decider.batch([.reserve(seats: [0, 1], event: id)])])
       let forgetful = try Decider(forgetting: decider)
       var wrong = forgetful
-      await expectConflict(journal, [wrong.batch([.reserve(seats: [1, 2], event: id)])])
+      await expectRefusal(journal, [wrong.batch([.reserve(seats: [1, 2], event: id)])], by: "seat_allocations_pkey")
       try await expect(decider, in: pool, of: record)
       var lucky = forgetful
       _ = try await journal.commit([lucky.batch([.reserve(seats: [2, 3], event: id)])])
@@ -113,7 +126,7 @@ struct JournalTests {
       let present = decider
       var batch = decider.batch([.reserve(5, of: 1, event: id)])
       batch.counts[1].held = 6
-      await expectConflict(journal, [batch])
+      await expectRefusal(journal, [batch], by: "never_oversold")
       try await expect(present, in: pool, of: record)
       batch.counts[1].held = 5
       _ = try await journal.commit([batch])
@@ -204,6 +217,21 @@ struct JournalTests {
       #expect(try rows.map { try $0.bytes(0) } == [payload, []])
       #expect(try rows.map { try $0.optionalUUID(1) } == [7, nil])
       #expect(try rows.map { try $0.text(2) } == ["unreadable: ż", "empty"])
+    }
+  }
+
+  @Test func `what is set aside again is kept once`() async throws {
+    try await withJournal { journal, pool in
+      let command = DeadLetter(partition: 3, command: CommandID(7), event: id, reason: "first", attempts: 1, payload: [1])
+      var again = command
+      again.reason = "second"
+      let bytes = DeadLetter(partition: 4, command: nil, event: nil, reason: "bytes", attempts: 1, payload: [2])
+      var elsewhere = bytes
+      elsewhere.partition = 5
+      try await journal.setAside([command, bytes])
+      try await journal.setAside([bytes, again, elsewhere])
+      let rows = try await pool.query(PostgresQuery(Self.deadLetters))
+      #expect(try rows.map { try $0.text(2) } == ["first", "bytes", "bytes"])
     }
   }
 

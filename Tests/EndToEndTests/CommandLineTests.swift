@@ -53,7 +53,11 @@ import Testing
     #expect(again.output == "nothing to do\n")
   }
 
-  @Test(arguments: ["gateway", "worker", "migrate", "users", "users create", "events", "events create", "load"])
+  @Test(arguments: [
+    "gateway", "worker", "migrate", "users", "users create", "events", "events create", "load", "dead-letters",
+    "dead-letters list", "dead-letters show",
+    "dead-letters replay", "dead-letters discard",
+  ])
   func `every command explains itself`(_ command: String) async throws {
     let help = try await tickethub(command.split(separator: " ").map(String.init) + ["--help"], environment: [:])
     #expect(help.status == 0)

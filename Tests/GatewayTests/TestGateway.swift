@@ -17,6 +17,7 @@ struct TestGateway {
   let events = FakeEventStore()
   let reservations = FakeReservationStore()
   let accounts = FakeAccounts()
+  let deadLetters = FakeDeadLetters()
   let feed = FakeFeed()
   let rates = FakeRateCounter()
   let metrics = MetricRegistry()
@@ -27,7 +28,7 @@ struct TestGateway {
   init(limits: RateLimits = RateLimits()) throws {
     let dependencies = GatewayDependencies(
       publisher: publisher, view: view, catalogue: catalogue, changes: feed, events: events, reservations: reservations,
-      accounts: accounts, authority: authority, partitioning: Partitioning(count: 16), rates: rates,
+      accounts: accounts, deadLetters: deadLetters, authority: authority, partitioning: Partitioning(count: 16), rates: rates,
       limits: limits, metrics: metrics, now: { present }, logger: .silent)
     responder = Responder(try makeRoutes(dependencies).table, metrics: metrics, logger: .silent)
     catalogue.put(.sample())

@@ -36,8 +36,9 @@ extension SeededGenerator {
 
   mutating func command() -> Command {
     let action: Command.Action =
-      switch number(0...3) {
+      switch number(0...4) {
       case 0: .reserve(request())
+      case 4: .discard(request())
       case 1: .extend(ReservationID(number()))
       case 2: .release(ReservationID(number()))
       default: .expire(ReservationID(number()))

@@ -60,6 +60,8 @@ struct NaiveSale {
     case .expire(let id):
       guard let held = reservations[id] else { return .exactly(.unchanged(.notHeld)) }
       return .exactly(held.expiresAt <= now ? .expired : .unchanged(.notDue))
+    case .discard:
+      return .exactly(reservations[command.reservation] == nil ? .rejected(.discarded) : .unchanged(.alreadyHeld))
     }
   }
 

@@ -15,6 +15,8 @@ final class FakeJournal: Journal {
     case answerLost
     /// Before the next commit somebody else decides these commands.
     case overtaken(by: [Command])
+    /// Every commit that has this command is refused.
+    case refused(CommandID)
   }
 
   private struct State {
@@ -79,6 +81,11 @@ final class FakeJournal: Journal {
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
     try state.withLock { state throws(JournalFailure) in
       try Self.meetTrouble(&state)
+      if case .refused(let command) = state.trouble,
+        batches.contains(where: { $0.entries.contains { $0.decision.command.id == command } })
+      {
+        throw .refused("no room for it")
+      }
       if case .overtaken(let commands) = state.trouble {
         state.trouble = nil
         try Self.decideElsewhere(commands, at: wallClock(), &state)

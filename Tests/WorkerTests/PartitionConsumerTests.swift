@@ -11,6 +11,7 @@ struct PartitionConsumerTests {
   private let partitioning = Partitioning(count: 1)
   private let queue = FakeQueue()
   private let view = FakeView()
+  private let quarantine = FakeQuarantine()
 
   /// Runs the body beside a consumer of the queue, and its view's keeper.
   private func consuming(
@@ -18,7 +19,8 @@ struct PartitionConsumerTests {
   ) async throws {
     let keeper = ViewKeeper(view: view, journal: journal, partitioning: partitioning, logger: quietLogger)
     let consumer = PartitionConsumer(
-      partition: 0, queue: queue, journal: journal, keeper: keeper, partitioning: partitioning, now: now, logger: quietLogger)
+      partition: 0, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning, now: now,
+      logger: quietLogger, watch: DecisionWatch { _, _ in })
     try await withThrowingTaskGroup { group in
       group.addTask { await keeper.run() }
       group.addTask { await consumer.run() }
@@ -59,6 +61,48 @@ struct PartitionConsumerTests {
     #expect(journal.letters.count == 4)
     #expect(Set(journal.letters.map(\.payload)).contains([0xFF, 1, 2, 3]))
     #expect(journal.letters.compactMap(\.command) == [stray.id] && journal.letters.compactMap(\.event) == [stray.event])
+    // Each can be queued again as it is.
+    #expect(journal.letters.filter { (try? CommandMessage.decode($0.payload))?.count == 1 }.count == 2)
+  }
+
+  @Test func `a command that the journal refuses is set aside, and its mates are decided in their order`() async throws {
+    let journal = FakeJournal(event)
+    let commands = (0..<5).map { _ in Command.reserve(event: event.id) }
+    journal.cause(.refused(commands[2].id))
+    queue.publish(commands.map { QueuedCommand($0, ordinal: 1) })
+    try await consuming(journal) { _ in
+      try await eventually("the acknowledgement") { queue.isEmpty }
+      #expect(view.reservation(commands[4].reservation)?.status == .held)
+      // Its customer sends it again.
+      queue.publish(queued(commands[2], .reserve(event: event.id)))
+      try await eventually("the acknowledgement") { queue.isEmpty }
+    }
+    #expect(
+      journal.decisions(of: event).map(\.command.id).prefix(4) == [
+        commands[0].id, commands[1].id, commands[3].id, commands[4].id,
+      ])
+    let letter = try #require(journal.letters.first)
+    #expect(
+      letter.command == commands[2].id && letter.event == event.id && letter.attempts == 3 && letter.reason == "no room for it")
+    #expect(letter.queuedCommand?.command == commands[2])
+  }
+
+  @Test func `expiries that the journal refuses hold nobody up`() async throws {
+    let clock = TestClock()
+    let journal = FakeJournal(event)
+    let (held, next) = (Command.reserve(event: event.id), Command.reserve(event: event.id))
+    try await consuming(journal, now: { clock.now }) { _ in
+      queue.publish(queued(held))
+      try await eventually("the hold") { view.reservation(held.reservation)?.status == .held }
+      journal.cause(.refused(CommandID(0)))
+      clock.advance(seconds: 601)
+      queue.publish(queued(next))
+      try await eventually("the next one's hold") { view.reservation(next.reservation)?.status == .held }
+      journal.cause(.refused(random()))
+      clock.advance(seconds: 31)
+      try await eventually("the first one's end") { view.reservation(held.reservation)?.status == .expired }
+    }
+    #expect(journal.letters.isEmpty)
   }
 
   @Test func `nothing is acknowledged before it is committed`() async throws {

@@ -77,6 +77,18 @@ final class Rig: Sendable {
     }
   }
 
+  /// Queues bytes as they are.
+  func send(bytes: [UInt8], to partition: Int) async throws {
+    try await eventually(within: .seconds(120), "the broker's confirm") {
+      await publisher.publish(message: bytes, to: partition) == .queued
+    }
+  }
+
+  /// The operators' way to what was set aside.
+  var deadLetters: PostgresDeadLetters {
+    PostgresDeadLetters(database.pool, publisher: publisher, partitioning: partitioning)
+  }
+
   // MARK: The outcome
 
   /// Waits until all these commands are decided.
@@ -122,6 +134,7 @@ final class Rig: Sendable {
     let membership = MortalMembership(PostgresMembership(membershipPool, host: "here"))
     let worker = Worker(
       id: id, queue: RabbitCommandQueue(link: link, topology: topology), journal: journal ?? PostgresJournal(pool),
+      quarantine: PostgresQuarantine(pool),
       view: RedisProjection(redis), membership: membership, partitioning: partitioning, now: wallClock, logger: quietLogger)
     let group = ServiceGroup(configuration: .init(services: [worker], logger: quietLogger))
     let running = Task {

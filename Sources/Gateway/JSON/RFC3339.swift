@@ -1,4 +1,4 @@
-import Ticketing
+public import Ticketing
 
 extension Timestamp {
   /// From the beginning of the year 1 to the end of the year 9999, in UTC.
@@ -57,7 +57,7 @@ extension Timestamp {
   }
 
   /// `2030-06-01T18:00:00Z`, with milliseconds unless they are zero.
-  var rfc3339: String {
+  public var rfc3339: String {
     let milliseconds = Int(microseconds >= 0 ? microseconds / 1000 : (microseconds - 999) / 1000)
     let (days, rest) = Self.floorDivide(milliseconds, 86_400_000)
     let (year, month, day) = Self.civil(days: days)

@@ -129,6 +129,17 @@ struct Page<Item: Decodable>: Decodable {
   var next_cursor: String?
 }
 
+struct DeadLetter: Decodable {
+  var id: UUID
+  var command_id: String
+  var event_id: String
+  var reason: String
+  var attempts: Int
+  var dead_at: String
+  var status: String
+  var payload: String?
+}
+
 struct Health: Decodable {
   var status: String
   var checks: [String: String]

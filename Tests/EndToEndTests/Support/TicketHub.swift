@@ -65,8 +65,8 @@ final class TicketHub: Sendable {
 
   /// Returns when it works.
   @discardableResult
-  func startWorker() async throws -> TicketHubProcess {
-    let worker = try start("worker", [:])
+  func startWorker(_ settings: [String: String] = [:]) async throws -> TicketHubProcess {
+    let worker = try start("worker", settings)
     try await worker.logged("worker ready")
     return worker
   }

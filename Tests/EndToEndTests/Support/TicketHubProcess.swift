@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 import TestSupport
 
 /// A gateway or a worker that runs.
@@ -7,14 +8,24 @@ final class TicketHubProcess: Sendable {
   let pid: pid_t
   private let log: String
   private let status: Task<Int32, Never>
+  private let ending = Ending()
 
   /// - Parameter log: the file to which it writes.
   init(_ arguments: [String], environment: [String: String], log: String) throws {
     let pid = try spawn(arguments, environment: environment, output: log, errors: log)
     self.pid = pid
     self.log = log
-    status = Task { await exitStatus(of: pid) }
+    status = Task { [ending] in
+      defer { ending.isOver.store(true, ordering: .releasing) }
+      return await exitStatus(of: pid)
+    }
   }
+
+  private final class Ending: Sendable {
+    let isOver = Atomic(false)
+  }
+
+  var isRunning: Bool { !ending.isOver.load(ordering: .acquiring) }
 
   /// Waits until it has said so in its log.
   func logged(_ words: String) async throws {

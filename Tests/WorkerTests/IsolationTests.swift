@@ -1,0 +1,142 @@
+import BackendsTestSupport
+import Pipeline
+import Testing
+import Ticketing
+
+@testable import Worker
+
+struct IsolationTests {
+  private let event = EventRecord.onSale([.standing(1000)]).event
+  private let quarantine = FakeQuarantine()
+
+  /// As a worker has it that has just taken the partition over.
+  private func isolation(_ journal: FakeJournal) async throws -> Isolation {
+    var isolation = Isolation(partition: 0, journal: journal, quarantine: quarantine, time: .system, logger: quietLogger)
+    try await isolation.takeOver()
+    return isolation
+  }
+
+  private func commands(_ count: Int) -> [QueuedCommand] {
+    (0..<count).map { QueuedCommand(.reserve(event: event.id), ordinal: Int64($0)) }
+  }
+
+  /// Begins the steps as a worker does, and is killed when it comes to this command. The number of commands that were settled.
+  private func work(
+    _ commands: [QueuedCommand], _ journal: FakeJournal, dieAt mortal: CommandID?
+  ) async throws -> (settled: Int, setAside: [Undecidable]) {
+    var isolation = try await isolation(journal)
+    var settler = Settler(journal: journal, now: wallClock, logger: quietLogger)
+    var settled = 0
+    var setAside: [Undecidable] = []
+    for step in try await isolation.steps(for: commands, redelivered: true) {
+      switch step {
+      case .freely(let commands): _ = try await settler.settle(commands, mayBeDecided: true)
+      case .together(let commands):
+        try await isolation.noteTogether(commands)
+        if commands.contains(where: { $0.command.id == mortal }) { return (settled, setAside) }
+        settled += try await settler.settle(commands, mayBeDecided: true).decisions
+      case .alone(let command):
+        let attempts = quarantine.attempts[command.command.id]?.alone ?? 0
+        if command.command.id == mortal, attempts < Isolation.maximumAttempts {
+          _ = try await quarantine.noteAttempt(at: [command.command.id], in: 0)
+          return (settled, setAside)
+        }
+        let settlement = try await isolation.settleAlone(command, with: &settler) { false }
+        settled += settlement.decisions
+        setAside += settlement.undecidable
+      }
+    }
+    return (settled, setAside)
+  }
+
+  @Test(arguments: [1, 10, 400]) func `a command that no worker survives is set aside, and all others are decided`(
+    count: Int
+  ) async throws {
+    let journal = FakeJournal(event)
+    let commands = commands(count)
+    let culprit = commands[count / 2].command.id
+    var deaths = 0
+    var setAside: [Undecidable] = []
+    while setAside.isEmpty {
+      setAside = try await work(commands, journal, dieAt: culprit).setAside
+      if setAside.isEmpty { deaths += 1 }
+    }
+    #expect(deaths == (count <= Isolation.fewCommands ? 3 : 4), "three alone, and one to learn that something is wrong")
+    #expect(setAside.map(\.command.command.id) == [culprit] && setAside.map(\.attempts) == [3])
+    #expect(journal.decisions(of: event).map(\.command.id) == commands.map(\.command.id).filter { $0 != culprit })
+  }
+
+  @Test func `whoever is killed with others is not suspected, however often that happens`() async throws {
+    let journal = FakeJournal(event)
+    let commands = commands(100)
+    for round in 0..<30 {
+      // Another one each time.
+      let mortal = commands[round * 3].command.id
+      #expect(try await work(commands, journal, dieAt: mortal).setAside.isEmpty)
+    }
+    #expect(try await work(commands, journal, dieAt: nil).setAside.isEmpty)
+    #expect(journal.decisions(of: event).map(\.command.id) == commands.map(\.command.id))
+  }
+
+  @Test func `what comes back after one death takes one note, and nothing is noted of the rest`() async throws {
+    let journal = FakeJournal(event)
+    var isolation = try await isolation(journal)
+    let first = commands(512)
+    #expect(try await isolation.steps(for: first, redelivered: true) == [.together(first)])
+    let second = commands(512)
+    #expect(
+      try await isolation.steps(for: second, redelivered: true) == [.together(second)], "its message may have been under way")
+    let third = commands(512)
+    #expect(try await isolation.steps(for: third, redelivered: true) == [.freely(third)])
+  }
+
+  @Test func `the first message that is new ends all suspicion`() async throws {
+    let journal = FakeJournal(event)
+    let commands = commands(20)
+    _ = try await quarantine.noteAttempt(at: [commands[0].command.id], in: 0)
+    var isolation = try await isolation(journal)
+    #expect(try await isolation.steps(for: commands, redelivered: false) == [.freely(commands)])
+    #expect(quarantine.attempts.isEmpty && quarantine.clearances == 1)
+    #expect(try await isolation.steps(for: commands, redelivered: true) == [.freely(commands)])
+    #expect(quarantine.clearances == 1 && quarantine.notes == 1)
+  }
+
+  @Test func `a database that is away in between is nobody's fault`() async throws {
+    let journal = FakeJournal(event)
+    let isolation = try await isolation(journal)
+    var settler = Settler(journal: journal, now: wallClock, logger: quietLogger)
+    let command = commands(1)[0]
+    journal.cause(.away(calls: 4))
+    let settlement = try await isolation.settleAlone(command, with: &settler) { false }
+    #expect(settlement.decisions == 1 && settlement.undecidable.isEmpty)
+    #expect(quarantine.notes == 5 && quarantine.attempts[command.command.id]?.alone == 1)
+  }
+
+  @Test func `a command that was set aside and comes again is left alone until it is replayed, and then tried alone`()
+    async throws
+  {
+    let journal = FakeJournal(event)
+    let commands = commands(3)
+    let dead = commands[1].command
+    quarantine.setAside = [dead.id]
+    var isolation = try await isolation(journal)
+    #expect(try await isolation.steps(for: commands, redelivered: false) == [.freely([commands[0], commands[2]])])
+    #expect(try await isolation.steps(for: [commands[1]], redelivered: false) == [.freely([])])
+    quarantine.setAside = []
+    #expect(
+      try await isolation.steps(for: commands, redelivered: false)
+        == [.freely([commands[0]]), .alone(commands[1]), .freely([commands[2]])])
+  }
+
+  @Test func `a command that was set aside can be discarded`() async throws {
+    let journal = FakeJournal(event)
+    let dead = Command.reserve(event: event.id)
+    quarantine.setAside = [dead.id]
+    var isolation = try await isolation(journal)
+    let request = try #require(dead.request)
+    let discard = QueuedCommand(
+      Command(id: dead.id, event: event.id, action: .discard(request), acceptedAt: dead.acceptedAt), ordinal: 0)
+    #expect(
+      try await isolation.steps(for: [discard, QueuedCommand(dead, ordinal: 0)], redelivered: false) == [.freely([discard])])
+  }
+}
