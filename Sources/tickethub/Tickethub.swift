@@ -18,14 +18,27 @@ struct Tickethub: AsyncParsableCommand {
   static func main() async {
     // hiredis writes to sockets without asking for no signal; a broken one must be an error, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    let status = await run()
+    fflush(nil)
+    // Not `exit`: OpenSSL's exit handler frees what the threads of connections may be using, and the process was seen to crash in it.
+    _exit(status)
+  }
+
+  /// The exit status.
+  private static func run() async -> Int32 {
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+      return 0
     } catch let error as CommandFailure {
       printError("tickethub: \(error.message)\n")
-      Glibc.exit(1)
+      return 1
     } catch {
-      exit(withError: error)
+      let (code, message) = (exitCode(for: error), fullMessage(for: error))
+      if !message.isEmpty {
+        if code == .success { print(message) } else { printError(message + "\n") }
+      }
+      return code.rawValue
     }
   }
 }
