@@ -12,8 +12,8 @@ struct Intake: Sendable {
   private static let lanes = 2
   /// Requests that wait in this process for their turn, at most.
   private static let maximumWaiting = 20_000
-  /// How long the one at the head of them may have waited before others are refused. A spike is absorbed; where more come than can be
-  /// queued for longer than this, waiting would only make everybody late.
+  /// How long the one at the head of a long line of them may have waited before others are refused. A spike is absorbed; where more
+  /// come than can be queued for longer than this, waiting would only make everybody late.
   private static let patience = Duration.milliseconds(150)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000

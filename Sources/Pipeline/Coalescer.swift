@@ -24,6 +24,9 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     var underWay = 0
   }
 
+  /// See `patience` at ``init(maximumBatch:lanes:maximumWaiting:patience:process:)``.
+  private static var patientBatches: Int { 4 }
+
   private let maximumBatch: Int
   private let lanes: Int
   private let maximumWaiting: Int
@@ -35,7 +38,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - maximumBatch: how many requests share a batch at most.
   ///   - lanes: how many batches may be under way at once.
   ///   - maximumWaiting: how many requests may wait; one more is refused at once.
-  ///   - patience: how long the first of those that wait may have waited; then one more is refused at once.
+  ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
+  ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
   ///   - process: gives each request's answer, in their order.
   public init(
     maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int, patience: Duration? = nil,
@@ -76,7 +80,9 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
         }
         if state.waiting.count >= maximumWaiting { return .refused }
         let now = ContinuousClock.now
-        if let patience, let first = state.waiting.first, now - first.since > patience { return .refused }
+        if let patience, state.waiting.count >= maximumBatch * Self.patientBatches, now - state.waiting[0].since > patience {
+          return .refused
+        }
         state.waiting.append(Waiter(request: request, since: now, continuation: continuation))
         return nil
       }

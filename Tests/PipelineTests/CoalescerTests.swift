@@ -120,25 +120,23 @@ struct CoalescerTests {
     }
   }
 
-  @Test func `once the first of those that wait has waited for too long, others are refused, and taken again after it`()
-    async throws
-  {
+  @Test func `once many wait and the first has waited for too long, others are refused, and taken again after it`() async throws {
     let batches = Batches()
-    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, patience: .zero)
+    let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 100, patience: .zero)
     var started = batches.started.makeAsyncIterator()
     let leads = Task.immediate { await coalescer.submit(0) }
-    let waits = Task.immediate { await coalescer.submit(1) }
-    #expect(await coalescer.submit(2) == nil)
+    let wait = (1...8).map { request in Task.immediate { await coalescer.submit(request) } }
+    #expect(await coalescer.submit(9) == nil)
 
     try #require(await started.next()).finish()
     #expect(await leads.value == "answer to 0")
     let second = try #require(await started.next())
-    #expect(second.requests == [1])
-    let next = Task.immediate { await coalescer.submit(3) }
+    #expect(second.requests == [1, 2])
+    let next = Task.immediate { await coalescer.submit(10) }
     second.finish()
-    #expect(await waits.value == "answer to 1")
-    try #require(await started.next()).finish()
-    #expect(await next.value == "answer to 3")
+    for _ in 0..<4 { try #require(await started.next()).finish() }
+    for (index, task) in wait.enumerated() { #expect(await task.value == "answer to \(index + 1)") }
+    #expect(await next.value == "answer to 10")
   }
 }
 
