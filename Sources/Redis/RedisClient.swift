@@ -1,13 +1,15 @@
 import BlockingThread
 public import Logging
+import Synchronization
 
 /// A client with one connection, on a thread of its own where its calls may block. Calls are served one after the other, and each
 /// costs a switch of threads: send batches (``send(_:)``).
 ///
-/// It connects when it is first called. After any error or timeout it drops the connection, and the next call makes another. When
-/// that fails, further calls fail at once with `unavailable`, for 25 ms after the first failure and up to 1 s after many. So a
-/// call takes at most the connect timeout, the command timeout for setting up, and the command timeout for each write of its
-/// commands, plus its wait for the calls before it.
+/// It connects when it is first called. After any error or timeout it drops the connection, and the next call makes another. After a
+/// timeout, or when connecting fails, further calls fail at once with `unavailable`, also those that wait already, for 25 ms after the
+/// first failure and up to 1 s after many; then one call tries again, while the others still fail at once. So a server that hangs
+/// costs one call the timeouts now and then, and the others nothing. A call takes at most the connect timeout, the command timeout for
+/// setting up, and the command timeout for each write of its commands, plus its wait for the calls before it.
 ///
 /// A call is not repeated after an error, because its commands may have been executed: that is for the caller to judge.
 public actor RedisClient {
@@ -15,9 +17,16 @@ public actor RedisClient {
   private let logger: Logger?
   private let thread: BlockingThread
   private var connection: Connection?
-  private var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
-  private var lastFailure: (error: RedisError, retryAt: ContinuousClock.Instant)?
   private var isClosed = false
+  private nonisolated let gate = Mutex(Gate())
+
+  /// What is known of a server that is away. It is outside of the actor, whose thread may be waiting for that server just now.
+  private struct Gate {
+    var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
+    var lastFailure: (error: RedisError, retryAt: ContinuousClock.Instant)?
+    /// Whether a call is finding out whether the server is back.
+    var isBeingTried = false
+  }
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -41,27 +50,57 @@ public actor RedisClient {
   ///
   /// - Throws: when there is no complete answer. Unless the code says that nothing was sent, some of the commands may have been
   ///   executed.
-  public func send(_ pipeline: RedisPipeline) async throws(RedisError) -> [RedisReply] {
+  public nonisolated func send(_ pipeline: RedisPipeline) async throws(RedisError) -> [RedisReply] {
     if pipeline.isEmpty { return [] }
+    return try await exchange(pipeline, isAttempt: try enter())
+  }
+
+  /// Whether the call is the one that finds out whether a server is back that was away.
+  private nonisolated func enter() throws(RedisError) -> Bool {
+    try gate.withLock { gate throws(RedisError) in
+      guard let failure = gate.lastFailure else { return false }
+      if gate.isBeingTried || .now < failure.retryAt { throw Self.tooSoon(after: failure.error) }
+      gate.isBeingTried = true
+      return true
+    }
+  }
+
+  private func exchange(_ pipeline: RedisPipeline, isAttempt: Bool) throws(RedisError) -> [RedisReply] {
+    defer { if isAttempt { gate.withLock { $0.isBeingTried = false } } }
+    if isClosed {
+      throw RedisError(.unavailable, "the client of Redis at \(configuration.address) is closed", isRetryable: false)
+    }
+    // It may have been lost while this call waited for its turn.
+    if !isAttempt, let failure = gate.withLock({ $0.lastFailure }) { throw Self.tooSoon(after: failure.error) }
     let connection = try usableConnection()
     do {
       return try connection.exchange(pipeline)
     } catch {
       self.connection = nil
       logger?.warning("lost the connection to Redis", metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
+      // A server that hung up may be back already; one that hangs is not.
+      if error.code == .timedOut { noteFailure(error) }
       throw error
     }
+  }
+
+  private static func tooSoon(after error: RedisError) -> RedisError {
+    RedisError(.unavailable, "not connecting again so soon: \(error)", isRetryable: error.isRetryable)
+  }
+
+  private func noteFailure(_ error: RedisError) {
+    gate.withLock { $0.lastFailure = (error, .now + $0.backoff.pause(random: .random(in: 0..<1))) }
   }
 
   /// Sends one command and gives its reply. `name` is its first word; a subcommand is an argument.
   ///
   /// - Throws: also when the server answers with an error: then the code is `server`.
-  public func command(_ name: String, _ arguments: RedisArgument...) async throws(RedisError) -> RedisReply {
+  public nonisolated func command(_ name: String, _ arguments: RedisArgument...) async throws(RedisError) -> RedisReply {
     try await command(name, arguments: arguments)
   }
 
   /// The same for arguments that are computed.
-  public func command(_ name: String, arguments: [RedisArgument]) async throws(RedisError) -> RedisReply {
+  public nonisolated func command(_ name: String, arguments: [RedisArgument]) async throws(RedisError) -> RedisReply {
     var pipeline = RedisPipeline()
     pipeline.append(name, arguments: arguments)
     return try accept(try await send(pipeline)[0], to: name)
@@ -74,22 +113,15 @@ public actor RedisClient {
   }
 
   /// A reply that is no error.
-  func accept(_ reply: RedisReply, to command: String) throws(RedisError) -> RedisReply {
+  nonisolated func accept(_ reply: RedisReply, to command: String) throws(RedisError) -> RedisReply {
     guard let text = reply.error else { return reply }
     throw RedisError.server(text, to: command, at: configuration.address)
   }
 
   private func usableConnection() throws(RedisError) -> Connection {
-    if isClosed {
-      throw RedisError(.unavailable, "the client of Redis at \(configuration.address) is closed", isRetryable: false)
-    }
     // A server that restarted meanwhile shows here, before anything is sent, and costs the caller no error.
     if let connection, connection.isQuiet { return connection }
     connection = nil
-    if let lastFailure, .now < lastFailure.retryAt {
-      throw RedisError(
-        .unavailable, "not connecting again so soon: \(lastFailure.error)", isRetryable: lastFailure.error.isRetryable)
-    }
     return try connect()
   }
 
@@ -97,16 +129,18 @@ public actor RedisClient {
     do {
       let connection = try Connection(configuration)
       logger?.info("connected to Redis", metadata: ["redis": "\(configuration.address)"])
-      backoff.reset()
-      lastFailure = nil
+      gate.withLock { gate in
+        gate.backoff.reset()
+        gate.lastFailure = nil
+      }
       self.connection = connection
       return connection
     } catch {
       // The first failure is news; the many that follow while the server is away are not.
       logger?.log(
-        level: lastFailure == nil ? .warning : .debug, "cannot connect to Redis",
+        level: gate.withLock { $0.lastFailure == nil } ? .warning : .debug, "cannot connect to Redis",
         metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
-      lastFailure = (error, .now + backoff.pause(random: .random(in: 0..<1)))
+      noteFailure(error)
       throw error
     }
   }

@@ -14,7 +14,7 @@ extension RedisClient {
   /// Runs a script: by its SHA-1, and with its source if the server does not have it (it forgets scripts when it restarts).
   ///
   /// - Throws: also when the script answers with an error.
-  public func run(
+  public nonisolated func run(
     _ script: RedisScript, keys: [RedisArgument] = [], arguments: [RedisArgument] = []
   ) async throws(RedisError) -> RedisReply {
     let reply = try await evaluate("EVALSHA", script.sha1, keys: keys, arguments: arguments)
@@ -26,7 +26,7 @@ extension RedisClient {
   /// Calls a function of a loaded library, as `FCALL`.
   ///
   /// - Throws: also when the function answers with an error or is missing.
-  public func call(
+  public nonisolated func call(
     function: String, keys: [RedisArgument] = [], arguments: [RedisArgument] = []
   ) async throws(RedisError) -> RedisReply {
     try accept(await evaluate("FCALL", function, keys: keys, arguments: arguments), to: "FCALL")
@@ -36,12 +36,12 @@ extension RedisClient {
   /// `FLUSHALL`, but not when it starts with an empty disk.
   ///
   /// - Parameter replacing: Replaces a library of that name in one step; without, its presence is an error.
-  public func load(library source: String, replacing: Bool = true) async throws(RedisError) {
+  public nonisolated func load(library source: String, replacing: Bool = true) async throws(RedisError) {
     let options: [RedisArgument] = replacing ? ["LOAD", "REPLACE"] : ["LOAD"]
     _ = try await command("FUNCTION", arguments: options + [.string(source)])
   }
 
-  private func evaluate(
+  private nonisolated func evaluate(
     _ name: String, _ subject: String, keys: [RedisArgument], arguments: [RedisArgument]
   ) async throws(RedisError) -> RedisReply {
     var pipeline = RedisPipeline()

@@ -92,6 +92,27 @@ import Testing
     }
   }
 
+  @Test func `while a server hangs one call at a time waits for it, and the others fail at once`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      let client = RedisClient.make(try configuration(of: server, commandTimeout: .milliseconds(500)))
+      try await eventually("a connection") { try await client.echo("a") == "a" }
+      try await server.suspend()
+      _ = await failure { () async throws(RedisError) in try await client.echo("b") }
+      // In their order, of which the one that waits for the server is the last. Where none does, it was too soon to try again.
+      try await eventually("one of four calls waits, and the others don't wait for it") {
+        let codes = await withTaskGroup(of: RedisError.Code?.self) { group in
+          for _ in 0..<4 {
+            group.addTask { await failure { () async throws(RedisError) in try await client.echo("c") }.0?.code }
+          }
+          return await group.reduce(into: []) { $0.append($1) }
+        }
+        return codes == [.unavailable, .unavailable, .unavailable, .connectFailed]
+      }
+      try server.resume()
+      try await eventually("an answer of the server that goes on") { try await client.echo("d") == "d" }
+    }
+  }
+
   @Test func `a server that hangs does not hold up a pipeline that no buffer takes`() async throws {
     try await TestServer.withOwn(.redis) { server in
       let client = RedisClient.make(try configuration(of: server, commandTimeout: .milliseconds(500)))
