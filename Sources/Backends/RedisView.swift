@@ -153,6 +153,12 @@ public struct RedisView: ReservationView {
     return ViewedSeats(version: version ?? 0, letters: letters)
   }
 
+  public func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
+    var pipeline = RedisPipeline()
+    for partition in 0..<partitioning.count { pipeline.append("EXISTS", .string(RedisKeys.complete(partition))) }
+    return try await redis.ask(pipeline).allSatisfy { $0 == .integer(1) }
+  }
+
   public func isReady() async -> Bool {
     do throws(ViewUnavailable) {
       _ = try await get(RedisKeys.catalogueIsComplete)

@@ -92,7 +92,8 @@ func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTabl
     authenticator: authenticator, directory: directory, view: dependencies.view, catalogue: dependencies.catalogue,
     events: dependencies.events, reservations: dependencies.reservations, now: dependencies.now, logger: dependencies.logger
   ).add(to: &table)
-  let reader = ReservationReader(view: dependencies.view, store: dependencies.reservations)
+  let reader = ReservationReader(
+    view: dependencies.view, store: dependencies.reservations, partitioning: dependencies.partitioning)
   CreateReservation(
     authenticator: authenticator, limiter: limiter, directory: directory, view: dependencies.view, intake: intake,
     now: dependencies.now

@@ -31,6 +31,9 @@ public protocol ReservationView: Sendable {
   func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability?
   /// A section's seats, a letter (``SeatLetter``) each, and the event's version; nil where the view does not know.
   func seats(of event: Event, section: SectionIndex, in partition: Int) async throws(ViewUnavailable) -> ViewedSeats?
+  /// Whether the view has all that was decided, in all partitions: where it was emptied a moment ago, it may have lost notes of what is
+  /// queued.
+  func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool
   /// Whether the view answers.
   func isReady() async -> Bool
 }

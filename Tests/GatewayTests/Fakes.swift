@@ -6,6 +6,8 @@ import Ticketing
 final class FakeView: ReservationView {
   struct State {
     var isAway = false
+    /// Whether it is known to have all that was decided.
+    var isComplete = true
     /// By partition.
     var lines: [Int: Int64] = [:]
     var progress: [Int: Progress] = [:]
@@ -95,6 +97,8 @@ final class FakeView: ReservationView {
   func seats(of event: Event, section: SectionIndex, in partition: Int) async throws(ViewUnavailable) -> ViewedSeats? {
     try present { .some($0.seats) } ?? nil
   }
+
+  func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool { try present { $0.isComplete } }
 
   func isReady() async -> Bool { get { !$0.isAway } }
 }

@@ -208,11 +208,15 @@ struct ReservationOperationTests {
     #expect(Set(commands).count == 1)
   }
 
-  @Test func `a reservation that nobody knows is a 404, and without view and database a 503`() async throws {
+  @Test func `a reservation that nobody knows is a 404, and a 503 where only the view could know that it is queued`() async throws
+  {
     let path = "/v1/reservations/\(ReservationID(9))"
     #expect(try await gateway.send(.get, path).status == 404)
+    gateway.view.set { $0.isComplete = false }
+    let emptied = try await gateway.send(.get, path)
+    #expect(emptied.status == 503 && emptied.headers[.retryAfter] != nil)
     gateway.view.set { $0.isAway = true }
-    #expect(try await gateway.send(.get, path).status == 404)
+    #expect(try await gateway.send(.get, path).status == 503)
     gateway.reservations.set { $0.isAway = true }
     #expect(try await gateway.send(.get, path).status == 503)
     #expect(try await gateway.send(.get, "/v1/reservations").status == 503)
