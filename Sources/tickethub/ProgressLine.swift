@@ -6,7 +6,8 @@ final class ProgressLine: Sendable {
   private static let interval = Duration.seconds(2)
 
   private let isTerminal = isatty(STDERR_FILENO) != 0
-  private let next = Mutex(ContinuousClock.now)
+  /// The first one after a second: what takes less needs none.
+  private let next = Mutex(ContinuousClock.now + .seconds(1))
 
   func show(_ text: @autoclosure () -> String) {
     if isTerminal {

@@ -19,7 +19,7 @@ func onThread<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result)
 /// Runs a command to its end.
 ///
 /// - Throws: ``CommandFailure`` if it cannot be started or exits with anything but 0.
-func run(_ arguments: [String]) async throws {
+public func run(_ arguments: [String]) async throws {
   try await onThread { try runBlocking(arguments) }
 }
 
