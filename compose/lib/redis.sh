@@ -10,6 +10,10 @@ requirepass $password
 dir $data
 appendonly yes
 appendfsync everysec
+# Rewriting the file in the middle of a sale takes a core for seconds; what is in it can be had from PostgreSQL.
+no-appendfsync-on-rewrite yes
+auto-aof-rewrite-percentage 400
+auto-aof-rewrite-min-size 1gb
 save ""
 maxmemory-policy noeviction
 END
