@@ -20,6 +20,7 @@ struct TableDamageTests {
     "settings": "what processes agree on",
     "users": "accounts are no decisions",
     "revoked_sessions": "sessions are no decisions",
+    "attempts": "how often a command that was not decided yet was tried",
     "dead_letters": "what could not be decided",
     "workers": "who is there now",
     "migrations": "what was done to the tables themselves",
