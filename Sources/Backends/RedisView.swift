@@ -116,21 +116,41 @@ public struct RedisView: ReservationView {
   public func reservations(
     of customer: CustomerID, after mark: PageMark?, limit: Int
   ) async throws(ViewUnavailable) -> [ReservationRecord]? {
-    var pipeline = RedisPipeline()
-    pipeline.append(
-      "ZREVRANGEBYLEX", .string(RedisKeys.reservations(of: customer)),
-      mark.map { .bytes(Array("(".utf8) + $0.listMember) } ?? "+", "-",
-      "LIMIT", 0, .integer(Int64(limit)))
-    let ids = try await redis.ask(pipeline)[0].listedIDs.map { ReservationID($0) }
-    if ids.isEmpty { return [] }
+    // Once more where entries had to be put right, and then as it is: the next reader goes on with it.
+    guard let (records, isRight) = try await listed(of: customer, after: mark, limit: limit) else { return nil }
+    if isRight { return records }
+    return try await listed(of: customer, after: mark, limit: limit)?.records
+  }
+
+  /// The records that a customer's list names in a range, and whether all of its entries are theirs. A request that was repeated may
+  /// have left an entry of another time than that of its decision: such entries are put right.
+  private func listed(
+    of customer: CustomerID, after mark: PageMark?, limit: Int
+  ) async throws(ViewUnavailable) -> (records: [ReservationRecord], isRight: Bool)? {
+    let list = RedisArgument.string(RedisKeys.reservations(of: customer))
+    var range = RedisPipeline()
+    range.append(
+      "ZREVRANGEBYLEX", list, mark.map { .bytes(Array("(".utf8) + $0.listMember) } ?? "+", "-", "LIMIT", 0, .integer(Int64(limit))
+    )
+    let members = (try await redis.ask(range)[0].array ?? []).compactMap(\.bytes)
+    let ids = members.compactMap(PageMark.id(ofListMember:)).map { ReservationID($0) }
+    if ids.isEmpty { return ([], true) }
     var reads = RedisPipeline()
     for id in ids { reads.append("GET", .string(RedisKeys.reservation(id))) }
     var records: [ReservationRecord] = []
-    for reply in try await redis.ask(reads) {
+    var repair = RedisPipeline()
+    for (member, reply) in zip(members, try await redis.ask(reads)) {
       guard let record = decoded(try reply.expectBytes(), ReservationRecord.init(decoding:)) else { return nil }
-      records.append(record)
+      if record.pageMark.listMember == member {
+        records.append(record)
+      } else {
+        repair.append("ZADD", list, 0, .bytes(record.pageMark.listMember))
+        repair.append("ZREM", list, .bytes(member))
+      }
     }
-    return records
+    if repair.isEmpty { return (records, true) }
+    _ = try await redis.ask(repair)
+    return (records, false)
   }
 
   public func progress(of partition: Int) async throws(ViewUnavailable) -> Progress {

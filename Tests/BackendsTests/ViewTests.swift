@@ -76,6 +76,26 @@ struct ViewTests {
     }
   }
 
+  @Test func `a request that was noted, and decided as it was repeated, is listed once, by the time of its decision`()
+    async throws
+  {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let now = wallClock()
+      let older = ReservationRecord.queued(event, at: now)
+      let noted = ReservationRecord.queued(event, by: older.customer, at: now.adding(seconds: -1))
+      _ = try await view.note([older, noted])
+      // The gateway died before it queued the request, and another one queued its repetition.
+      var decided = noted.held([0])
+      decided.createdAt = now.adding(seconds: 1)
+      let change = ViewChange(event, from: 0, to: 1, [decided])
+      _ = try await RedisProjection(redis).project([change], partition: 0, progress: nil)
+      #expect(try await view.reservations(of: older.customer, after: nil, limit: 9) == [decided, older])
+      #expect(try await view.reservations(of: older.customer, after: nil, limit: 1) == [decided])
+      #expect(try await view.reservations(of: older.customer, after: decided.pageMark, limit: 9) == [older])
+    }
+  }
+
   @Test(arguments: [1, 7, 10, 100])
   func `a customer's reservations come newest first, each once, whatever the page`(limit: Int) async throws {
     try await withRedis { redis in
