@@ -91,7 +91,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("TestSupportTests", ["TestSupport"]),
     tests("BlockingThreadTests", ["BlockingThread"]),
-    tests("RabbitMQTests", ["RabbitMQ", "TestSupport"]),
+    tests("RabbitMQTests", ["CRabbitMQ", "RabbitMQ", "TestSupport"]),
     tests("PostgreSQLTests", ["PostgreSQL", "TestSupport"]),
     tests("RedisTests", ["Redis", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry"]),
