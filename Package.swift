@@ -107,7 +107,17 @@ let package = Package(
         .product(name: "NIOExtras", package: "swift-nio-extras"),
       ]),
     // The processes under test are the executable's own: it is named here so that it is built before the tests run.
-    tests("EndToEndTests", ["Pipeline", "TestSupport", "Ticketing", "tickethub"]),
+    .target(
+      name: "TicketHubTestSupport", dependencies: ["Pipeline", "TestSupport", "Ticketing"], path: "Tests/TicketHubTestSupport",
+      swiftSettings: strict),
+    tests("EndToEndTests", ["Pipeline", "TestSupport", "TicketHubTestSupport", "Ticketing", "tickethub"]),
+    .testTarget(
+      name: "FaultTests",
+      dependencies: [
+        "Backends", "BackendsTestSupport", "Pipeline", "PostgreSQL", "RabbitMQ", "Redis", "TestSupport", "TicketHubTestSupport",
+        "Ticketing", "tickethub",
+      ],
+      path: "Tests/Faults", swiftSettings: strict),
     .target(
       name: "BackendsTestSupport",
       dependencies: ["Backends", "Verification", "Pipeline", "Ticketing", "PostgreSQL", "Redis", "TestSupport"],

@@ -117,8 +117,10 @@ final class PartitionConsumer: Sendable {
           rate.note(settlement.decisions, in: time.now() - began)
           try await setAside(settlement.undecidable.map(letter), &isolation)
           if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
+          if !settlement.changes.isEmpty { Failpoint.beforeProjection.pass() }
           await keeper.project(settlement.changes, partition: partition, progress: batch.lastOrdinal.map(rate.progress))
         }
+        if batch.lastTag != nil { Failpoint.beforeAcknowledgement.pass() }
         if let tag = batch.lastTag { try await subscription.acknowledge(through: tag) }
       }
       if nextReview <= time.now() {

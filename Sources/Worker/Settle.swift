@@ -131,7 +131,9 @@ struct Settler {
       try await load(Set(fresh.map(\.command.event)).union(due))
       let (drafts, undecidable) = decideAll(fresh, due: due)
       let batches = drafts.map { $0.finished(leadingTo: loaded($0.batch.event)) }
+      if !batches.isEmpty { Failpoint.beforeCommit.pass() }
       let updated = batches.isEmpty ? [] : try await journal.commit(batches)
+      if !batches.isEmpty { Failpoint.afterCommit.pass() }
       mayBeBehind = false
       var settlement = settlement(of: batches, updated: updated, commands: fresh, undecidable: undecidable)
       swap(&settlement.suspects, &unshown)

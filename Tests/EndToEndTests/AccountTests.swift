@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import TicketHubTestSupport
 
 @Suite struct Accounts {
   private func newAccount(_ changes: [String: JSON] = [:]) -> JSON {

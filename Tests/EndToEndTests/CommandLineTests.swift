@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import TicketHubTestSupport
 
 @Suite struct `Command line` {
   @Test func `accounts are created in any role and can sign in`() async throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TicketHubTestSupport
 
 @Suite struct Events {
   @Test func `an event is created with the defaults of the contract and can be read at both gateways`() async throws {

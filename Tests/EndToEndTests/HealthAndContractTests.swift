@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TicketHubTestSupport
 
 @Suite struct `Health and contract` {
   @Test(arguments: ["/livez", "/readyz"]) func `a gateway with all its servers is healthy`(_ path: String) async throws {

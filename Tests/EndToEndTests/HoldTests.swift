@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TicketHubTestSupport
 
 @Suite struct Holds {
   @Test func `released tickets can be sold again, and releasing twice changes nothing`() async throws {

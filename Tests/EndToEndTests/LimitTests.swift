@@ -1,4 +1,5 @@
 import Testing
+import TicketHubTestSupport
 
 @Suite struct Limits {
   @Test func `a customer's limit counts all that is held, and no more`() async throws {

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import TicketHubTestSupport
 
 /// Commands that end the process of every worker that tries them.
 @Suite(.serialized) struct `Poisonous commands` {

@@ -1,4 +1,5 @@
 import Testing
+import TicketHubTestSupport
 
 @Suite struct Queueing {
   @Test func `requests are decided in the order in which they were taken`() async throws {

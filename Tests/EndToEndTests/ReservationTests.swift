@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import TicketHubTestSupport
 
 @Suite struct Reservations {
   @Test func `a request is accepted, decided, and shown with its tickets`() async throws {

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import TicketHubTestSupport
 
 /// On a TicketHub whose workers come and go, so one test at a time.
 @Suite(.serialized) struct `Workers coming and going` {

@@ -143,6 +143,17 @@ public final class TestServer: Sendable {
     for process in processTree(of: try pid).reversed() { Glibc.kill(process, SIGCONT) }
   }
 
+  /// Runs RabbitMQ's `rabbitmqctl` on it.
+  public func rabbitmqctl(_ arguments: String...) async throws {
+    // Where the cookie is.
+    let home = URL(filePath: "\(directory)/data").resolvingSymlinksInPath().path
+    try await run(
+      [
+        "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=\(home)", "ERL_EPMD_PORT=\(port + 2)",
+        "RABBITMQ_CONF_ENV_FILE=/dev/null", "/usr/lib/rabbitmq/bin/rabbitmqctl", "--node", "tickethub@localhost",
+      ] + arguments)
+  }
+
   /// Ends it for good and deletes its data.
   public func remove() async throws {
     try await run([Self.script, "remove", kind.rawValue, "--state", directory])

@@ -18,11 +18,42 @@ run_tests() {
   step "build, and imports" build_tests
   all_passed || exit 1
   # One target after the other: many tests measure how long something takes, and all at once would starve each other of two cores.
-  for target in Tests/*Tests/; do
-    target=$(basename "$target")
+  for target in Tests/*Tests/ Tests/Faults/; do
+    target=$(basename "${target/Faults/FaultTests}")
     step "$target" run_swift_test
   done
   all_passed || exit 1
+}
+
+# `compose/local faults`: a sale to which things happen at random, for as long as one likes.
+run_faults() { # [--minutes N] [--seed S]
+  local minutes=60 seed='' status=0 shown
+  while (($#)); do
+    case $1 in
+      --minutes) minutes=${2-}; shift 2 || misused "--minutes needs a number" ;;
+      --seed) seed=${2-}; shift 2 || misused "--seed needs a number" ;;
+      *) misused "faults has no option '$1'" ;;
+    esac
+  done
+  check_number --minutes "$minutes" 1 10000
+  [[ $seed =~ ^[0-9]{0,18}$ ]] || misused "--seed must be a number, not '$seed'"
+  cd "$checkout"
+  state=$(realpath -m -- "${TICKETHUB_TEST_STATE_DIR:-$checkout/.local-test}")
+  export TICKETHUB_TEST_STATE_DIR=$state TICKETHUB_TEST_PORT_BASE=${TICKETHUB_TEST_PORT_BASE:-28080}
+  export TICKETHUB_FAULT_MINUTES=$minutes TICKETHUB_FAULT_SEED=${seed:-$RANDOM}
+  lock
+  trap remove_servers EXIT
+  install_packages
+  build_tests
+  : >"$state/faults.log"
+  begin swift test --skip-build --filter '^FaultTests\..*for a long time' >"$state/FaultTests.log" 2>&1
+  # What happens, while it happens, and at the end the report; swift test shows nothing before its end.
+  tail -n +1 -f --pid="${children[0]}" "$state/faults.log" &
+  shown=$!
+  finish || status=$?
+  wait "$shown"
+  ((status == 0)) || grep -E '^✘' "$state/FaultTests.log" >&2 || tail -n 30 "$state/FaultTests.log" >&2
+  return "$status"
 }
 
 # step NAME FUNCTION: runs it, and remembers how it went.

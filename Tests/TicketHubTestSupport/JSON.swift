@@ -1,7 +1,7 @@
-import Foundation
+public import Foundation
 
 /// A JSON value, to be written as a literal and compared.
-enum JSON: Hashable, Codable, Sendable {
+public enum JSON: Hashable, Codable, Sendable {
   case null
   case bool(Bool)
   case number(Double)
@@ -10,9 +10,9 @@ enum JSON: Hashable, Codable, Sendable {
   case object([String: JSON])
 
   /// A time as the contract has it, so many seconds from now.
-  static func time(in seconds: Double) -> JSON { .string(Date(timeIntervalSinceNow: seconds).formatted(withMilliseconds)) }
+  public static func time(in seconds: Double) -> JSON { .string(Date(timeIntervalSinceNow: seconds).formatted(withMilliseconds)) }
 
-  init(from decoder: any Decoder) throws {
+  public init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
     if value.decodeNil() {
       self = .null
@@ -29,7 +29,7 @@ enum JSON: Hashable, Codable, Sendable {
     }
   }
 
-  func encode(to encoder: any Encoder) throws {
+  public func encode(to encoder: any Encoder) throws {
     var value = encoder.singleValueContainer()
     switch self {
     case .null: try value.encodeNil()
@@ -42,22 +42,22 @@ enum JSON: Hashable, Codable, Sendable {
   }
 
   /// As a body of a request.
-  var text: String {
+  public var text: String {
     get throws { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
   }
 }
 
 /// How the contract's times are written.
-let withMilliseconds = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+public let withMilliseconds = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
 extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
   ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-  init(nilLiteral: ()) { self = .null }
-  init(booleanLiteral value: Bool) { self = .bool(value) }
-  init(integerLiteral value: Int) { self = .number(Double(value)) }
-  init(floatLiteral value: Double) { self = .number(value) }
-  init(stringLiteral value: String) { self = .string(value) }
-  init(arrayLiteral elements: JSON...) { self = .array(elements) }
-  init(dictionaryLiteral elements: (String, JSON)...) { self = .object(Dictionary(uniqueKeysWithValues: elements)) }
+  public init(nilLiteral: ()) { self = .null }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(integerLiteral value: Int) { self = .number(Double(value)) }
+  public init(floatLiteral value: Double) { self = .number(value) }
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  public init(dictionaryLiteral elements: (String, JSON)...) { self = .object(Dictionary(uniqueKeysWithValues: elements)) }
 }

@@ -1,23 +1,23 @@
-import Foundation
+public import Foundation
 
 /// A gateway as its clients see it.
-struct Gateway: Sendable {
-  let port: Int
+public struct Gateway: Sendable {
+  public let port: Int
 
-  func get(_ path: String, as token: String? = nil, _ headers: [String: String] = [:]) async throws -> Reply {
+  public func get(_ path: String, as token: String? = nil, _ headers: [String: String] = [:]) async throws -> Reply {
     try await send("GET", path, as: token, headers)
   }
 
-  func delete(_ path: String, as token: String?) async throws -> Reply { try await send("DELETE", path, as: token) }
+  public func delete(_ path: String, as token: String?) async throws -> Reply { try await send("DELETE", path, as: token) }
 
-  func post(
+  public func post(
     _ path: String, _ body: JSON, as token: String? = nil, key: String? = nil
   ) async throws -> Reply {
     try await post(path, text: body.text, as: token, key: key)
   }
 
   /// - Parameter text: the body, which need not be JSON.
-  func post(
+  public func post(
     _ path: String, text: String, as token: String? = nil, key: String? = nil, _ headers: [String: String] = [:]
   ) async throws -> Reply {
     var headers = ["Content-Type": "application/json"].merging(headers) { $1 }
@@ -25,7 +25,7 @@ struct Gateway: Sendable {
     return try await send("POST", path, as: token, headers, body: text)
   }
 
-  func send(
+  public func send(
     _ method: String, _ path: String, as token: String? = nil, _ headers: [String: String] = [:], body: String? = nil
   ) async throws -> Reply {
     var lines = ["\(method) \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)", "Connection: close"]
@@ -41,13 +41,13 @@ struct Gateway: Sendable {
 }
 
 /// What a gateway answered.
-struct Reply: Sendable, CustomStringConvertible {
-  let status: Int
-  let body: Data
+public struct Reply: Sendable, CustomStringConvertible {
+  public let status: Int
+  public let body: Data
   private let headers: [String: String]
 
   /// All that came until the connection was closed; nil if that is no answer of HTTP.
-  init?(_ bytes: [UInt8]) {
+  public init?(_ bytes: [UInt8]) {
     guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
     let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
     let words = lines[0].split(separator: " ")
@@ -61,9 +61,9 @@ struct Reply: Sendable, CustomStringConvertible {
   }
 
   /// A header, in whatever case.
-  subscript(_ name: String) -> String? { headers[name.lowercased()] }
+  public subscript(_ name: String) -> String? { headers[name.lowercased()] }
 
-  func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
+  public func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
     do {
       return try JSONDecoder().decode(type, from: body)
     } catch {
@@ -71,15 +71,15 @@ struct Reply: Sendable, CustomStringConvertible {
     }
   }
 
-  var json: JSON { get throws { try decoded() } }
+  public var json: JSON { get throws { try decoded() } }
 
   /// The problem's code; nil unless this is a problem of its own status as RFC 9457 has it.
-  var problem: String? {
+  public var problem: String? {
     guard self["Content-Type"] == "application/problem+json", let problem = try? decoded(as: Problem.self),
       problem.status == status, problem.type == "/problems/" + problem.code.replacing("_", with: "-"), !problem.title.isEmpty
     else { return nil }
     return problem.code
   }
 
-  var description: String { "\(status) \(headers) \(String(decoding: body.prefix(1000), as: UTF8.self))" }
+  public var description: String { "\(status) \(headers) \(String(decoding: body.prefix(1000), as: UTF8.self))" }
 }

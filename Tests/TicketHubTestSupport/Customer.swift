@@ -1,19 +1,24 @@
 import Foundation
 
 /// Somebody who buys tickets.
-struct Customer: Sendable {
-  let token: String
-  let gateway: Gateway
+public struct Customer: Sendable {
+  public let token: String
+  public let gateway: Gateway
+
+  public init(token: String, gateway: Gateway) {
+    self.token = token
+    self.gateway = gateway
+  }
 
   /// Asks for tickets and waits for what comes of it.
-  func reserve(_ selection: JSON, fallbacks: JSON? = nil, of event: Event) async throws -> Reservation {
+  public func reserve(_ selection: JSON, fallbacks: JSON? = nil, of event: Event) async throws -> Reservation {
     let reply = try await ask(selection, fallbacks: fallbacks, of: event)
     guard reply.status == 202 else { throw Unexpected("a request was not accepted: \(reply)") }
     return try await outcome(of: reply.decoded())
   }
 
   /// Asks for tickets.
-  func ask(
+  public func ask(
     _ selection: JSON, fallbacks: JSON? = nil, of event: Event, key: String = uniqueKey()
   ) async throws -> Reply {
     var body: [String: JSON] = ["selection": selection]
@@ -22,12 +27,12 @@ struct Customer: Sendable {
   }
 
   /// The reservation once it is decided.
-  func outcome(of reservation: Reservation) async throws -> Reservation {
+  public func outcome(of reservation: Reservation) async throws -> Reservation {
     try await state(of: reservation) { $0.status != "queued" }
   }
 
   /// The reservation once it is as a test expects it.
-  func state(of reservation: Reservation, once isReached: (Reservation) -> Bool) async throws -> Reservation {
+  public func state(of reservation: Reservation, once isReached: (Reservation) -> Bool) async throws -> Reservation {
     let end = ContinuousClock.now + .seconds(60)
     var tag: String?
     repeat {
@@ -45,24 +50,24 @@ struct Customer: Sendable {
     throw Unexpected("reservation \(reservation.id) does not become what it should")
   }
 
-  func release(_ reservation: Reservation) async throws -> Reply { try await gateway.delete(reservation.path, as: token) }
+  public func release(_ reservation: Reservation) async throws -> Reply { try await gateway.delete(reservation.path, as: token) }
 
-  func extend(_ reservation: Reservation, key: String = uniqueKey()) async throws -> Reply {
+  public func extend(_ reservation: Reservation, key: String = uniqueKey()) async throws -> Reply {
     try await gateway.send("POST", "\(reservation.path)/extensions", as: token, ["Idempotency-Key": key])
   }
 }
 
 extension TicketHub {
   /// Somebody new, who asks the first gateway unless told otherwise.
-  func customer(at gateway: Int = 0) -> Customer { Customer(token: token(), gateway: gateways[gateway]) }
+  public func customer(at gateway: Int = 0) -> Customer { Customer(token: token(), gateway: gateways[gateway]) }
 }
 
 extension JSON {
   /// A selection: any tickets of a section, or its best available seats.
-  static func tickets(_ quantity: Int, in section: String = "floor") -> JSON {
+  public static func tickets(_ quantity: Int, in section: String = "floor") -> JSON {
     ["section": .string(section), "quantity": .number(Double(quantity))]
   }
 
   /// A selection: these seats.
-  static func seats(_ names: String...) -> JSON { ["seats": .array(names.map { .string($0) })] }
+  public static func seats(_ names: String...) -> JSON { ["seats": .array(names.map { .string($0) })] }
 }

@@ -1,17 +1,17 @@
 import Foundation
-import Glibc
+public import Glibc
 import Synchronization
 import TestSupport
 
 /// A gateway or a worker that runs.
-final class TicketHubProcess: Sendable {
-  let pid: pid_t
+public final class TicketHubProcess: Sendable {
+  public let pid: pid_t
   private let log: String
   private let status: Task<Int32, Never>
   private let ending = Ending()
 
   /// - Parameter log: the file to which it writes.
-  init(_ arguments: [String], environment: [String: String], log: String) throws {
+  public init(_ arguments: [String], environment: [String: String], log: String) throws {
     let pid = try spawn(arguments, environment: environment, output: log, errors: log)
     self.pid = pid
     self.log = log
@@ -25,24 +25,34 @@ final class TicketHubProcess: Sendable {
     let isOver = Atomic(false)
   }
 
-  var isRunning: Bool { !ending.isOver.load(ordering: .acquiring) }
+  /// Whether it has not ended yet.
+  public var isRunning: Bool { !ending.isOver.load(ordering: .acquiring) }
 
   /// Waits until it has said so in its log.
-  func logged(_ words: String) async throws {
+  public func logged(_ words: String) async throws {
     try await eventually(within: .seconds(60), "'\(words)' in \(log)") {
       try String(contentsOfFile: log, encoding: .utf8).contains(words)
     }
   }
 
+  /// The partitions that a worker has given itself, by its log; nil before it has any share.
+  public var share: [Int]? {
+    get throws {
+      let text = try String(contentsOfFile: log, encoding: .utf8)
+      guard let range = text.ranges(of: " partitions=[").last else { return nil }
+      return text[range.upperBound...].prefix { $0 != "]" }.split(separator: ", ").compactMap { Int($0) }
+    }
+  }
+
   /// Ends it at once, as a power cut would.
-  func kill() async {
+  public func kill() async {
     Glibc.kill(pid, SIGKILL)
     _ = await status.value
   }
 
   /// Asks it to end in an orderly way.
   /// - Returns: its exit status, negative for a signal, and how long it took.
-  func terminate() async -> (status: Int32, time: Duration) {
+  public func terminate() async -> (status: Int32, time: Duration) {
     let start = ContinuousClock.now
     Glibc.kill(pid, SIGTERM)
     return (await status.value, .now - start)
@@ -50,7 +60,7 @@ final class TicketHubProcess: Sendable {
 }
 
 /// Runs `tickethub` to its end.
-func tickethub(
+public func tickethub(
   _ arguments: [String], environment: [String: String], input: String = ""
 ) async throws -> (status: Int32, output: String, errors: String) {
   let directory = "\(Checkout.state)/command-\(UUID().uuidString)"

@@ -1,22 +1,22 @@
 import Foundation
-import Glibc
+public import Glibc
 import Synchronization
 import TestSupport
 
 /// The executable under test: `$TICKETHUB_BIN`, or what was built together with these tests.
-let executable = ProcessInfo.processInfo.environment["TICKETHUB_BIN"] ?? "\(Checkout.products)/tickethub"
+public let executable = ProcessInfo.processInfo.environment["TICKETHUB_BIN"] ?? "\(Checkout.products)/tickethub"
 
 /// Something that a test needs went otherwise.
-struct Unexpected: Error, CustomStringConvertible {
-  let description: String
-  init(_ description: String) { self.description = description }
+public struct Unexpected: Error, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
 }
 
 /// Starts `tickethub` with files in place of a terminal.
 ///
 /// Foundation's `Process` is of no use here: it learns of an end by a socket that children started at the same moment inherit, so
 /// that it may wait for all of them.
-func spawn(
+public func spawn(
   _ arguments: [String], environment: [String: String], input: String = "/dev/null", output: String,
   errors: String
 ) throws -> pid_t {
@@ -48,7 +48,7 @@ func spawn(
 
 /// Waits for the end of a child.
 /// - Returns: its exit status; negative for a signal.
-func exitStatus(of pid: pid_t) async -> Int32 {
+public func exitStatus(of pid: pid_t) async -> Int32 {
   await withCheckedContinuation { continuation in
     Thread.detachNewThread {
       var status: Int32 = 0

@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 
 /// A connection on which a test says what it likes, HTTP or not.
-struct RawConnection {
+public struct RawConnection: Sendable {
   private let socket: Int32
 
-  init(to port: Int) throws {
+  public init(to port: Int) throws {
     socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     // A bound only: longer than any answer is held.
     var patience = timeval(tv_sec: 60, tv_usec: 0)
@@ -24,7 +24,7 @@ struct RawConnection {
   }
 
   /// All that comes until the other side closes the connection.
-  func answer(to text: String) async throws -> [UInt8] {
+  public func answer(to text: String) async throws -> [UInt8] {
     let socket = socket
     return try await withCheckedThrowingContinuation { continuation in
       Thread.detachNewThread {
