@@ -7,9 +7,9 @@ import Ticketing
 struct Intake: Sendable {
   /// How many requests are taken in together at most.
   private static let maximumBatch = CommandMessage.maximumCommands
-  /// While one batch waits for its confirm, the next one is on its way. More would make the batches smaller, and what a batch costs in
-  /// Redis, RabbitMQ and the worker is shared by fewer requests.
-  private static let lanes = 2
+  /// One batch at a time: with more under way they would be smaller, and what a batch costs in Redis, RabbitMQ and the worker is shared
+  /// by those that are in it.
+  private static let lanes = 1
   /// Requests that wait in this process for their turn, at most.
   private static let maximumWaiting = 20_000
   /// How long the one at the head of a long line of them may have waited before others are refused. A spike is absorbed; where more
