@@ -100,7 +100,7 @@ struct Intake: Sendable {
     func take(_ entries: [Entry]) async -> [Answer] {
       let places = await placesInLine(entries)
       var ordinals = places.mapValues(\.first)
-      let queued = entries.map { entry in
+      var queued = entries.map { entry in
         let ordinal = ordinals[entry.partition] ?? 0
         if ordinal != 0 { ordinals[entry.partition] = ordinal + 1 }
         return QueuedCommand(entry.command, ordinal: ordinal)
@@ -117,11 +117,13 @@ struct Intake: Sendable {
       for (index, known) in existing {
         if known.request != records[index]?.request {
           answers[index] = .keyReused
+        } else if known.status != .queued {
+          answers[index] = .accepted(known, places[entries[index].partition]?.progress, isReplay: true)
         }
         // What is queued may have been noted by a gateway that died before it was queued, so it is queued again; the worker sees that
-        // it is the same.
-        else if known.status != .queued {
-          answers[index] = .accepted(known, places[entries[index].partition]?.progress, isReplay: true)
+        // it is the same. It was accepted when it was first asked for, and is in its customer's list by that time.
+        else {
+          queued[index].command.acceptedAt = known.createdAt
         }
       }
       await publish(queued, entries, &answers) { index in

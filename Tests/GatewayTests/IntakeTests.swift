@@ -47,6 +47,14 @@ struct IntakeTests {
     #expect(publisher.messages.count == 2)
   }
 
+  @Test func `a request sent again while it is queued was accepted when it was first asked for`() async {
+    _ = await intake.take(command(), partition: 3)
+    var again = command()
+    again.acceptedAt = present.adding(seconds: 60)
+    _ = await intake.take(again, partition: 3)
+    #expect(publisher.messages.flatMap(\.commands).map(\.command.acceptedAt) == [present, present])
+  }
+
   @Test func `the same request sent again after its decision is answered with it, and not queued`() async {
     let decided = ReservationRecord(
       id: ReservationID(1), event: EventID(0xE), status: .held, version: 1,
