@@ -8,25 +8,31 @@ public struct RedisProjection: Projection {
 
   public init(_ redis: RedisClient) { self.redis = redis }
 
-  /// Writes one event's change if the view is at the version that it starts from, and gives the version that the view was at, and the
-  /// numbers of the reservations that it knew nothing of. Being atomic, it is what keeps the view from ever going backwards or having
-  /// a hole.
+  /// Writes one event's change if the view is at the version that it starts from, and gives the version that the view was at. Being
+  /// atomic, it is what keeps the view from ever going backwards or having a hole.
+  ///
+  /// Reservations that are to be put into their customers' lists first are not in a slot of this one's, so the script gives their
+  /// numbers behind the version and writes nothing: once the version has moved, nobody would come back to list them.
   ///
   /// KEYS: version, availability, reservations…, then a key a seat write.
-  /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", records…, then offset and letters a
-  /// seat write; the offset -1 replaces the whole section.
+  /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", which reservations are to be listed
+  /// first (`all`, `unknown` or `none`), records…, then offset and letters a seat write; the offset -1 replaces the whole section.
   private static let apply = RedisScript(
     """
     local version = tonumber(redis.call('GET', KEYS[1]) or '0')
     if version ~= tonumber(ARGV[1]) then return {version} end
     local reply = {version}
+    local reservations = tonumber(ARGV[4])
+    if ARGV[6] ~= 'none' then
+      for i = 1, reservations do
+        if ARGV[6] == 'all' or redis.call('EXISTS', KEYS[2 + i]) == 0 then reply[#reply + 1] = i end
+      end
+      if #reply > 1 then return reply end
+    end
     redis.call('SET', KEYS[1], ARGV[2])
     if ARGV[5] ~= '' then redis.call('SET', KEYS[2], ARGV[5]) end
-    local reservations = tonumber(ARGV[4])
-    for i = 1, reservations do
-      if not redis.call('SET', KEYS[2 + i], ARGV[5 + i], 'GET', 'EX', ARGV[3]) then reply[#reply + 1] = i end
-    end
-    local argument = 6 + reservations
+    for i = 1, reservations do redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3]) end
+    local argument = 7 + reservations
     for i = 3 + reservations, #KEYS do
       if ARGV[argument] == '-1' then
         redis.call('SET', KEYS[i], ARGV[argument + 1])
@@ -41,8 +47,34 @@ public struct RedisProjection: Projection {
   public func project(
     _ changes: [ViewChange], partition: Int, progress: Progress?
   ) async throws(ViewUnavailable) -> [ProjectionResult] {
+    // By change, the reservations to be put into their lists in the same write as the change. A change that met a gap may fit the next
+    // time and must be asked again.
+    var listings: [Int: [ReservationRecord]] = [:]
+    while true {
+      let replies = try await apply(changes, listings, partition: partition, progress: progress)
+      let isWritten = replies.allSatisfy { $0.count == 1 }
+      if isWritten {
+        return zip(changes, replies).map { change, reply in
+          reply[0] == change.fromVersion || reply[0] >= change.toVersion ? .done : .gap(viewVersion: reply[0])
+        }
+      }
+      for (index, reply) in replies.enumerated() where reply.count > 1 {
+        listings[index] = reply.dropFirst().map { changes[index].reservations[Int($0) - 1] }
+      }
+    }
+  }
+
+  /// The script's reply to each change: the version that the view was at, and the numbers of the reservations to be listed first.
+  private func apply(
+    _ changes: [ViewChange], _ listings: [Int: [ReservationRecord]], partition: Int, progress: Progress?
+  ) async throws(ViewUnavailable) -> [[Int64]] {
     var pipeline = RedisPipeline()
-    for change in changes { append(change, to: &pipeline) }
+    for reservation in listings.values.joined() { appendToList(reservation, &pipeline) }
+    let listed = pipeline.count
+    for (index, change) in changes.enumerated() {
+      let toBeListed: RedisArgument = listings[index] != nil ? "none" : change.writesCustomersLists ? "all" : "unknown"
+      append(change, toBeListed: toBeListed, to: &pipeline)
+    }
     if let progress {
       pipeline.append("SET", .string(RedisKeys.progress(partition)), .string("\(progress.ordinal) \(progress.rate)"))
     }
@@ -50,26 +82,19 @@ public struct RedisProjection: Projection {
       let changed = changes.flatMap { $0.event.bytes + $0.reservations.flatMap(\.id.bytes) }
       pipeline.append("PUBLISH", .string(RedisKeys.changes(partition)), .bytes(changed))
     }
-    let replies = try await redis.ask(pipeline)
-    var results: [ProjectionResult] = []
-    var lists = RedisPipeline()
-    for (change, reply) in zip(changes, replies) {
+    return try await redis.ask(pipeline).dropFirst(listed).prefix(changes.count).map { (reply) throws(ViewUnavailable) in
       let numbers = try (reply.array ?? []).map { (number) throws(ViewUnavailable) in try number.expectInteger() }
-      guard let version = numbers.first else { throw ViewUnavailable("an unexpected reply of Redis: \(reply)") }
-      results.append(version == change.fromVersion || version >= change.toVersion ? .done : .gap(viewVersion: version))
-      guard version == change.fromVersion else { continue }
-      let unknown = numbers.dropFirst().map { change.reservations[Int($0) - 1] }
-      for reservation in change.writesCustomersLists ? change.reservations : unknown { appendToList(reservation, &lists) }
+      if numbers.isEmpty { throw ViewUnavailable("an unexpected reply of Redis: \(reply)") }
+      return numbers
     }
-    if !lists.isEmpty { _ = try await redis.ask(lists) }
-    return results
   }
 
-  private func append(_ change: ViewChange, to pipeline: inout RedisPipeline) {
+  private func append(_ change: ViewChange, toBeListed: RedisArgument, to pipeline: inout RedisPipeline) {
     var keys: [RedisArgument] = [.string(RedisKeys.version(change.event)), .string(RedisKeys.availability(change.event))]
     var arguments: [RedisArgument] = [
       .integer(change.fromVersion), .integer(change.toVersion), .integer(viewLifetimeSeconds),
       .integer(Int64(change.reservations.count)), .bytes(change.availability?.encoded ?? []),
+      toBeListed,
     ]
     for reservation in change.reservations {
       keys.append(.string(RedisKeys.reservation(reservation.id)))

@@ -67,6 +67,24 @@ struct ProjectionTests {
     }
   }
 
+  @Test func `reservations that the view did not know are listed, also in a change that fits only after the one before it`()
+    async throws
+  {
+    try await withRedis { redis in
+      let projection = RedisProjection(redis)
+      let first = ReservationRecord.queued(event.id).held([3])
+      let second = ReservationRecord.queued(event.id).held([4], sequence: 2)
+      let result = try await projection.project(
+        [ViewChange(event.id, from: 0, to: 1, [first], held: 1), ViewChange(event.id, from: 1, to: 2, [second], held: 2)],
+        partition: 0, progress: nil)
+      #expect(result == [.done, .done])
+      #expect(try await projection.versions(of: [event.id]) == [2])
+      for reservation in [first, second] {
+        #expect(try await RedisView(redis).reservations(of: reservation.customer, after: nil, limit: 9) == [reservation])
+      }
+    }
+  }
+
   @Test func `seats are shown as they were written, one by one, in runs and all at once`() async throws {
     try await withRedis { redis async throws in
       let projection = RedisProjection(redis)
