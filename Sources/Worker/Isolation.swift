@@ -89,7 +89,9 @@ struct Isolation {
   private func carefulSteps(for commands: [QueuedCommand]) async throws(JournalFailure) -> [Step] {
     let ids = commands.map(\.command.id)
     let decided = try await journal.decided(ids)
-    let open = commands.filter { !decided.contains($0.command.id) }
+    // A command that is there twice is begun once.
+    var met = decided
+    let open = commands.filter { met.insert($0.command.id).inserted }
     // Those that are decided go first, if only so that they are shown.
     let shown = decided.isEmpty ? [] : [Step.freely(commands.filter { decided.contains($0.command.id) })]
     if open.count <= Self.fewCommands { return shown + open.map(Step.alone) }
@@ -144,10 +146,23 @@ struct Isolation {
         }
         // The database was away, or somebody else has decided for the event: that says nothing about the command.
         logger.warning("a command will be tried again", metadata: ["command": "\(id)", "reason": "\(error)"])
-        if isNoted { try? await quarantine.withdrawAttempt(at: id) }
+        try await withdrawAttempt(at: id, isGivenUp: isGivenUp)
         if isGivenUp() { throw CancellationError() }
         try await time.sleep(pause)
         pause = min(pause * 2, .seconds(1))
+      }
+    }
+  }
+
+  /// Until it is certain: whether the note was written may not be known. One too few costs another attempt, one too many an innocent
+  /// command.
+  private func withdrawAttempt(at command: CommandID, isGivenUp: () -> Bool) async throws {
+    while true {
+      do throws(JournalFailure) {
+        return try await quarantine.withdrawAttempt(at: command)
+      } catch {
+        if isGivenUp() { throw CancellationError() }
+        try await time.sleep(.milliseconds(100))
       }
     }
   }
