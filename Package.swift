@@ -88,6 +88,13 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Gateway", "Worker", "Pipeline", "Ticketing", logging, lifecycle,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Simulation", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("TestSupportTests", ["TestSupport"]),
     tests("BlockingThreadTests", ["BlockingThread"]),
@@ -118,6 +125,7 @@ let package = Package(
         "Ticketing", "tickethub",
       ],
       path: "Tests/Faults", swiftSettings: strict),
+    tests("SimulationTests", ["simulate", "TestSupport"]),
     .target(
       name: "BackendsTestSupport",
       dependencies: ["Backends", "Verification", "Pipeline", "Ticketing", "PostgreSQL", "Redis", "TestSupport"],

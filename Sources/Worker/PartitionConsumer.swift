@@ -25,7 +25,7 @@ final class PartitionConsumer: Sendable {
   private let now: @Sendable () -> Timestamp
   private let time: Timekeeper
   private let logger: Logger
-  private let watch: DecisionWatch
+  private let watch: DecisionWatch?
   private let deciding: (@Sendable (Command) -> Void)?
   private let isGivenUp = Atomic(false)
   private let isOver = Atomic(false)
@@ -33,7 +33,7 @@ final class PartitionConsumer: Sendable {
   init(
     partition: Int, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, keeper: ViewKeeper,
     partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger,
-    watch: DecisionWatch, deciding: (@Sendable (Command) -> Void)? = nil
+    watch: DecisionWatch? = nil, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.partition = partition
     self.queue = queue
@@ -83,14 +83,14 @@ final class PartitionConsumer: Sendable {
   /// are in the journal are not decided again.
   private func settleAll(of subscription: any CommandSubscription) async throws {
     let mark = DecisionWatch.Mark(partition: partition)
-    await watch.watch(mark)
+    await watch?.watch(mark)
     do {
       try await settleAll(of: subscription, mark)
     } catch {
-      await watch.forget(mark)
+      await watch?.forget(mark)
       throw error
     }
-    await watch.forget(mark)
+    await watch?.forget(mark)
   }
 
   private func settleAll(of subscription: any CommandSubscription, _ mark: DecisionWatch.Mark) async throws {

@@ -20,21 +20,25 @@ public struct Worker: Service {
   private let now: @Sendable () -> Timestamp
   private let time: Timekeeper
   private let logger: Logger
-  private let watch: DecisionWatch
+  private let watch: DecisionWatch?
   private let deciding: (@Sendable (Command) -> Void)?
 
-  /// - Parameter deciding: called before each decision; for tests of decisions that crash or do not end.
+  /// - Parameters:
+  ///   - endsWhereDecisionsHang: whether the process ends where a decision takes seconds, which a thread of its own finds out. Not in a
+  ///     simulation, which has but one.
+  ///   - deciding: called before each decision; for tests of decisions that crash or do not end.
   public init(
     id: WorkerID, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, view: any Projection,
     membership: any Membership, partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp,
-    time: Timekeeper = .system, logger: Logger, deciding: (@Sendable (Command) -> Void)? = nil
+    time: Timekeeper = .system, logger: Logger, endsWhereDecisionsHang: Bool = true,
+    deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.id = id
     self.queue = queue
     self.journal = journal
     self.quarantine = quarantine
     self.deciding = deciding
-    watch = DecisionWatch.endingTheProcess(logger)
+    watch = endsWhereDecisionsHang ? DecisionWatch.endingTheProcess(logger) : nil
     self.membership = membership
     self.partitioning = partitioning
     self.now = now

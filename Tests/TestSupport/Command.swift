@@ -23,8 +23,21 @@ public func run(_ arguments: [String]) async throws {
   try await onThread { try runBlocking(arguments) }
 }
 
+/// Runs a command, and gives what it printed and whether it exited with 0.
+public func outcome(of arguments: [String]) async throws -> (output: String, isSuccess: Bool) {
+  try await onThread {
+    do {
+      return (try output(ofBlocking: arguments), true)
+    } catch let failure as CommandFailure {
+      return (failure.description, false)
+    }
+  }
+}
+
 /// As ``run(_:)``, for where nothing can be awaited any more.
-func runBlocking(_ arguments: [String]) throws {
+func runBlocking(_ arguments: [String]) throws { _ = try output(ofBlocking: arguments) }
+
+private func output(ofBlocking arguments: [String]) throws -> String {
   // A file and not a pipe: a pipe has to be read while the command runs, and would be held open by whatever it leaves running.
   let output = tmpfile()
   guard let output else { throw CommandFailure(description: "no temporary file: \(String(cString: strerror(errno)))") }
@@ -59,6 +72,7 @@ func runBlocking(_ arguments: [String]) throws {
     throw CommandFailure(
       description: "\(arguments.joined(separator: " ")) failed (wait status \(status)):\n\(contents(of: output))")
   }
+  return contents(of: output)
 }
 
 private func contents(of file: UnsafeMutablePointer<FILE>) -> String {

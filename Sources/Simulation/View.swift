@@ -1,0 +1,265 @@
+import Pipeline
+import Ticketing
+
+/// Redis, with the keys and the rules of the scripts that the product runs in it.
+final class View: @unchecked Sendable {
+  /// Everything in it.
+  struct Contents {
+    var versions: [EventID: Int64] = [:]
+    var availability: [EventID: Availability] = [:]
+    var seats: [EventID: [SectionIndex: [UInt8]]] = [:]
+    var reservations: [ReservationID: ReservationRecord] = [:]
+    var lists: [CustomerID: Set<PageMark>] = [:]
+    var lines: [Int: Int64] = [:]
+    var progress: [Int: Progress] = [:]
+    var complete: [Int: Int64] = [:]
+    var comparisons: [Int: String] = [:]
+    var commands: Set<CommandID> = []
+  }
+
+  private let world: World
+  var contents = Contents()
+  /// Changes when the server is started again.
+  private(set) var run: Int64 = 1
+  private(set) var isDisturbed = false
+  private var copy = Contents()
+  fileprivate var comparisonsBegun = 0
+  private var listeners: [(process: SimulatedProcess, hear: ([UInt128]?) -> Void)] = []
+
+  init(_ world: World) { self.world = world }
+
+  /// As FLUSHALL does.
+  func wipe() {
+    contents = Contents()
+    isDisturbed = true
+    tellAll(nil)
+  }
+
+  /// Remembers the present for ``restore()``.
+  func makeCopy() { copy = contents }
+
+  /// Starts again from an old copy.
+  func restore() {
+    contents = copy
+    run += 1
+    isDisturbed = true
+    tellAll(nil)
+  }
+
+  /// The server is there again, and subscribers notice that they may have missed something.
+  func reconnect() { tellAll(nil) }
+
+  // MARK: Scripts
+
+  /// The projection's script. Gives the version that the view was at and the reservations that must be listed first.
+  func apply(_ change: ViewChange, areListed: Bool) -> (version: Int64, unlisted: [ReservationRecord]) {
+    let version = contents.versions[change.event] ?? 0
+    if version != change.fromVersion && world.defect != .projectWithoutVersion { return (version, []) }
+    let unlisted = change.reservations.filter { change.writesCustomersLists || contents.reservations[$0.id] == nil }
+    if !areListed && !unlisted.isEmpty { return (version, unlisted) }
+    contents.versions[change.event] = change.toVersion
+    if let availability = change.availability { contents.availability[change.event] = availability }
+    for reservation in change.reservations { contents.reservations[reservation.id] = reservation }
+    switch change.seats {
+    case .some(let seats):
+      for seat in seats {
+        var letters = contents.seats[change.event]?[seat.section] ?? []
+        letters += Array(repeating: SeatLetter.available, count: max(0, seat.offset + 1 - letters.count))
+        letters[seat.offset] = seat.letter
+        contents.seats[change.event, default: [:]][seat.section] = letters
+      }
+    case .all(let sections):
+      for (section, letters) in sections { contents.seats[change.event, default: [:]][section] = letters }
+    }
+    return (change.fromVersion, [])
+  }
+
+  func list(_ reservations: [ReservationRecord]) {
+    for reservation in reservations { contents.lists[reservation.customer, default: []].insert(reservation.pageMark) }
+  }
+
+  func note(_ record: ReservationRecord) -> ReservationRecord? {
+    contents.lists[record.customer, default: []].insert(record.pageMark)
+    if let known = contents.reservations[record.id] { return known }
+    contents.reservations[record.id] = record
+    return nil
+  }
+
+  func withdraw(_ record: ReservationRecord) {
+    guard contents.reservations[record.id] == record else { return }
+    contents.reservations[record.id] = nil
+    contents.lists[record.customer]?.remove(record.pageMark)
+    world.note("note withdrawn", nil, about: record.id.rawValue)
+  }
+
+  // MARK: The channel
+
+  func listen(_ process: SimulatedProcess, _ hear: @escaping ([UInt128]?) -> Void) { listeners.append((process, hear)) }
+
+  func tellAll(_ ids: [UInt128]?) {
+    for listener in listeners where listener.process.isAlive {
+      world.scheduler.at(world.scheduler.now + 300) { if listener.process.isAlive { listener.hear(ids) } }
+    }
+  }
+}
+
+/// A worker's way to the view.
+struct SimulatedProjection: Projection {
+  let world: World
+  let view: View
+  let process: SimulatedProcess
+
+  func project(
+    _ changes: [ViewChange], partition: Int, progress: Progress?
+  ) async throws(ViewUnavailable) -> [ProjectionResult] {
+    var listings: [Int: [ReservationRecord]] = [:]
+    while true {
+      let replies = try await apply(changes, listings, partition: partition, progress: progress)
+      if replies.allSatisfy({ $0.unlisted.isEmpty }) {
+        return zip(changes, replies).map { change, reply in
+          reply.version == change.fromVersion || reply.version >= change.toVersion ? .done : .gap(viewVersion: reply.version)
+        }
+      }
+      for (index, reply) in replies.enumerated() where !reply.unlisted.isEmpty { listings[index] = reply.unlisted }
+    }
+  }
+
+  private func apply(
+    _ changes: [ViewChange], _ listings: [Int: [ReservationRecord]], partition: Int, progress: Progress?
+  ) async throws(ViewUnavailable) -> [(version: Int64, unlisted: [ReservationRecord])] {
+    try await ask(world, process, "projects") { [view] in
+      for reservations in listings.values { view.list(reservations) }
+      let replies = changes.enumerated().map { view.apply($1, areListed: listings[$0] != nil) }
+      if let progress { view.contents.progress[partition] = progress }
+      if !changes.isEmpty { view.tellAll(changes.flatMap { [$0.event.rawValue] + $0.reservations.map(\.id.rawValue) }) }
+      return replies
+    }
+  }
+
+  func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64] {
+    try await ask(world, process, "reads versions") { [view] in events.map { view.contents.versions[$0] ?? 0 } }
+  }
+
+  func forget(_ event: EventID) async throws(ViewUnavailable) {
+    try await ask(world, process, "forgets") { [view] in view.contents.versions[event] = nil }
+  }
+
+  func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
+    if world.defect == .keepStaleView { return Set(partitions) }
+    return try await ask(world, process, "asks for completeness") { [view] in
+      Set(partitions.filter { view.contents.complete[$0] == view.run })
+    }
+  }
+
+  func beginComparison(of partition: Int) async throws(ViewUnavailable) -> String {
+    let run = try await ask(world, process, "asks for the run") { [view] in view.run }
+    return try await ask(world, process, "begins a comparison") { [view] in
+      view.comparisonsBegun += 1
+      let comparison = "\(run) \(view.comparisonsBegun)"
+      view.contents.comparisons[partition] = comparison
+      return comparison
+    }
+  }
+
+  func markComplete(_ partition: Int, since comparison: String) async throws(ViewUnavailable) {
+    try await ask(world, process, "marks complete") { [view] in
+      guard view.contents.comparisons[partition] == comparison else { return }
+      view.contents.complete[partition] = Int64(comparison.prefix { $0 != " " })
+    }
+  }
+}
+
+/// A gateway's way to the view.
+struct SimulatedReservationView: ReservationView {
+  let world: World
+  let view: View
+  let process: SimulatedProcess
+
+  func takePlaces(_ counts: [Int: Int]) async throws(ViewUnavailable) -> [Int: Places] {
+    try await ask(world, process, "takes places") { [view] in
+      var places: [Int: Places] = [:]
+      for (partition, count) in counts {
+        let last = view.contents.lines[partition, default: 0] + Int64(count)
+        view.contents.lines[partition] = last
+        places[partition] = Places(
+          first: last - Int64(count) + 1, progress: view.contents.progress[partition] ?? .none)
+      }
+      return places
+    }
+  }
+
+  func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
+    let existing = try await ask(world, process, "notes") { [view] in reservations.map(view.note) }
+    let repeated = zip(reservations, existing).filter { $1 != nil && $1?.pageMark != $0.pageMark }.map(\.0)
+    if !repeated.isEmpty {
+      try await ask(world, process, "unlists") { [view] in
+        for record in repeated { view.contents.lists[record.customer]?.remove(record.pageMark) }
+      }
+    }
+    if world.defect == .withdrawAccepted {
+      world.scheduler.at(world.scheduler.now + 3000) { [view] in for record in reservations { view.withdraw(record) } }
+    }
+    return existing
+  }
+
+  func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) {
+    try await ask(world, process, "remembers") { [view] in _ = view.contents.commands.insert(command) }
+  }
+
+  func remembers(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) -> Bool {
+    try await ask(world, process, "asks what is remembered") { [view] in view.contents.commands.contains(command) }
+  }
+
+  func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) {
+    try await ask(world, process, "withdraws") { [view] in for record in reservations { view.withdraw(record) } }
+  }
+
+  func reservation(_ id: ReservationID) async throws(ViewUnavailable) -> ReservationRecord? {
+    try await ask(world, process, "polls") { [view] in view.contents.reservations[id] }
+  }
+
+  func progress(of partition: Int) async throws(ViewUnavailable) -> Progress {
+    try await ask(world, process, "reads progress") { [view] in view.contents.progress[partition] ?? .none }
+  }
+
+  func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
+    try await ask(world, process, "asks for completeness") { [view] in
+      (0..<partitioning.count).allSatisfy { view.contents.complete[$0] != nil }
+    }
+  }
+
+  // No simulated client asks for these.
+  func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(ViewUnavailable) -> [ReservationRecord]? {
+    throw ViewUnavailable("not simulated")
+  }
+  func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability? {
+    throw ViewUnavailable("not simulated")
+  }
+  func seats(of event: Event, section: SectionIndex, in partition: Int) async throws(ViewUnavailable) -> ViewedSeats? {
+    throw ViewUnavailable("not simulated")
+  }
+  func isReady() async -> Bool { true }
+}
+
+/// What a gateway hears of changes.
+struct SimulatedFeed: ChangeFeed {
+  let world: World
+  let view: View
+  let process: SimulatedProcess
+
+  func run(onChange: @escaping @Sendable ([UInt128]?) -> Void) async {
+    view.listen(process) { onChange($0) }
+    // For as long as the gateway lives.
+    try? await world.scheduler.sleep(.max / 2)
+  }
+}
+
+private func ask<Answer>(
+  _ world: World, _ process: SimulatedProcess, _ name: StaticString, _ body: @escaping () -> Answer
+) async throws(ViewUnavailable) -> Answer {
+  do throws(NoAnswer) {
+    return try await world.call(process, .view, name, body)
+  } catch {
+    throw ViewUnavailable("no answer")
+  }
+}

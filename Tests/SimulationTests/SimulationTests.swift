@@ -1,0 +1,49 @@
+import TestSupport
+import Testing
+
+/// The simulator as a command of its own: it has to be started with hashing that is the same each time.
+@Suite(.serialized) struct SimulationTests {
+  private func simulate(_ arguments: String...) async throws -> (output: String, isSuccess: Bool) {
+    try await outcome(of: ["\(Checkout.products)/simulate"] + arguments)
+  }
+
+  /// What happened in each world, without the line that says how long it took.
+  private func hashes(from seed: Int) async throws -> [Substring] {
+    let run = try await simulate("--seeds", "40", "--first", "\(seed)", "--hashes")
+    return run.output.split(separator: "\n").filter { $0.split(separator: " ").count == 2 }
+  }
+
+  @Test func `the same seed is the same world, to the microsecond`() async throws {
+    let first = try await hashes(from: 100)
+    #expect(first.count == 40 && Set(first.map { $0.split(separator: " ")[1] }).count == 40)
+    #expect(try await hashes(from: 100) == first)
+  }
+
+  @Test(.timeLimit(.minutes(2))) func `a faultless sale is faultless`() async throws {
+    let run = try await simulate("--seeds", "200", "--faultless")
+    #expect(run.isSuccess, "\(run.output)")
+    print(run.output)
+  }
+
+  @Test(.timeLimit(.minutes(5))) func `nothing is lost and nothing sold twice, whatever goes wrong`() async throws {
+    async let other = simulate("--seeds", "1000", "--first", "1001")
+    for run in [try await simulate("--seeds", "1000"), try await other] {
+      #expect(run.isSuccess, "\(run.output)")
+      print(run.output)
+    }
+  }
+
+  @Test(
+    .timeLimit(.minutes(3)),
+    arguments: [
+      "acknowledgeBeforeCommit", "acknowledgeTooFar", "skipVersionCheck", "forgetDeduplication", "ignoreRedelivered",
+      "requeueWithNack", "cancelBeforeHandOver", "projectWithoutVersion", "expireByTheWrongClock", "dropBatchMates",
+      "treatUnknownAsRefused", "loseRestOfBatch", "keepCacheAfterConflict", "neverReview", "withdrawAccepted", "keepStaleView",
+      "tornTransaction", "forgetExpiries", "dropHeadOfFullQueue", "publishWithoutMandatory",
+    ])
+  func `a defect is noticed`(_ defect: String) async throws {
+    let run = try await simulate("--seeds", "2000", "--brief", "--defect", defect)
+    #expect(!run.isSuccess && run.output.contains("fails after"), "\(defect): \(run.output)")
+    print("\(defect): \(run.output.split(separator: "\n").first { $0.hasPrefix("seed") } ?? "not noticed")")
+  }
+}
