@@ -195,10 +195,10 @@ extension ReservationRecord {
 
   private func writeTickets(_ allocation: Allocation, of event: KnownEvent, _ writer: inout JSONWriter) {
     let sections = event.event.sections
-    var total = Money(amount: 0, currency: sections[0].price.currency)
+    var total = Money(amount: 0, currency: sections.first?.price.currency ?? "")
     writer.array("tickets") { list in
       switch allocation {
-      case .places(let section, let quantity):
+      case .places(let section, let quantity) where sections.indices.contains(section):
         for _ in 0..<quantity {
           list.element {
             $0.member("section", sections[section].id)
@@ -216,6 +216,7 @@ extension ReservationRecord {
           }
           total.amount += sections[section].price.amount
         }
+      case .places: break
       }
     }
     writer.member("total", total)

@@ -54,11 +54,18 @@ extension Command.Action {
 }
 
 extension ByteReader {
+  /// A time that clients can be told. Any other is a mistake, and is found here and not where somebody is told it.
+  public mutating func readTime() throws(CodingFailure) -> Timestamp {
+    let time = Timestamp(microseconds: try read())
+    guard Timestamp.representable.contains(time) else { throw CodingFailure("the time \(time.microseconds) µs") }
+    return time
+  }
+
   public mutating func readCommand() throws(CodingFailure) -> Command {
     let kind = try read(UInt8.self)
     let id = CommandID(try read())
     let event = EventID(try read())
-    let acceptedAt = Timestamp(microseconds: try read())
+    let acceptedAt = try readTime()
     let action: Command.Action
     switch kind {
     case 1: action = .reserve(try readRequest())

@@ -43,7 +43,7 @@ extension ByteReader {
     guard let status = Event.Status(rawValue: code) else { throw CodingFailure("the unknown status \(code)") }
     var event = Event(
       id: id, status: status,
-      salesOpenAt: Timestamp(microseconds: try read()), salesCloseAt: Timestamp(microseconds: try read()),
+      salesOpenAt: try readTime(), salesCloseAt: try readTime(),
       holdSeconds: Int(try read(UInt32.self)), maxExtensions: Int(try read(UInt16.self)),
       maxTicketsPerCustomer: Int(try read(UInt16.self)), sections: [])
     for _ in 0..<(try read(UInt16.self)) { event.sections.append(try readSection()) }

@@ -60,11 +60,13 @@ extension EventRecord {
     let found = try reader.read(UInt8.self)
     guard found == Self.encoding else { throw CodingFailure("an event of the unknown version \(found)") }
     organiser = CustomerID(try reader.read())
-    startsAt = Timestamp(microseconds: try reader.read())
-    createdAt = Timestamp(microseconds: try reader.read())
+    startsAt = try reader.readTime()
+    createdAt = try reader.readTime()
     name = try reader.readText()
     venue = try reader.readText()
-    if try reader.read(UInt8.self) == 1 { description = try reader.readText() }
+    let described = try reader.read(UInt8.self)
+    guard described <= 1 else { throw CodingFailure("an event with the unknown part \(described)") }
+    if described == 1 { description = try reader.readText() }
     event = try reader.readEvent()
     try reader.expectEnd()
   }

@@ -69,10 +69,10 @@ extension ByteReader {
     let tag = try read(UInt8.self)
     switch tag {
     case 1:
-      let expiresAt = Timestamp(microseconds: try read())
+      let expiresAt = try readTime()
       return .held(try readAllocation(), expiresAt: expiresAt)
     case 2: return .rejected(try readRejection())
-    case 3: return .extended(expiresAt: Timestamp(microseconds: try read()))
+    case 3: return .extended(expiresAt: try readTime())
     case 4: return .released
     case 5: return .expired
     case 6:

@@ -101,14 +101,15 @@ extension ReservationRecord {
     id = ReservationID(try reader.read())
     event = EventID(try reader.read())
     version = try reader.read()
-    createdAt = Timestamp(microseconds: try reader.read())
+    createdAt = try reader.readTime()
     ordinal = try reader.read()
     sequence = try reader.read()
-    let expiry = try reader.read(Int64.self)
-    expiresAt = expiry == .min ? nil : Timestamp(microseconds: expiry)
+    var ahead = reader
+    if try ahead.read(Int64.self) == .min { reader = ahead } else { expiresAt = try reader.readTime() }
     extensionsUsed = Int(try reader.read(UInt8.self))
     request = try reader.readRequest()
     let parts = try reader.read(UInt8.self)
+    guard parts <= 3 else { throw CodingFailure("a record with the unknown parts \(parts)") }
     if parts & 1 != 0 { allocation = try reader.readAllocation() }
     if parts & 2 != 0 { rejection = try reader.readRejection() }
     try reader.expectEnd()

@@ -66,7 +66,12 @@ public struct Progress: Hashable, Sendable {
   }
 
   /// How many commands are ahead of the one with this ordinal.
-  public func ahead(of ordinal: Int64) -> Int64 { max(0, ordinal - self.ordinal - 1) }
+  public func ahead(of ordinal: Int64) -> Int64 {
+    guard ordinal > self.ordinal else { return 0 }
+    // Ordinals come with messages, and are not to be trusted with the gateway's life.
+    let (distance, isTooLong) = ordinal.subtractingReportingOverflow(self.ordinal)
+    return isTooLong ? .max : distance - 1
+  }
 }
 
 /// The seats of a section at one version of the event.

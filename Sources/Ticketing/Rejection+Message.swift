@@ -35,7 +35,7 @@ extension Rejection {
   public func message(in plan: SeatPlan) -> String {
     switch self {
     case .soldOut(let section, let requested, let available):
-      let name = plan.sections[section].name
+      let name = name(of: section, in: plan)
       return switch available {
       case ...0: "\(name) is sold out."
       case 1: "Only 1 ticket is left in \(name); you asked for \(requested)."
@@ -44,7 +44,7 @@ extension Rejection {
     case .seatsTaken(let seats):
       return seatsTakenMessage(seats, in: plan)
     case .noAdjacentSeats(let section, let requested):
-      return "There are no \(requested) seats side by side left in \(plan.sections[section].name)."
+      return "There are no \(requested) seats side by side left in \(name(of: section, in: plan))."
     case .limitExceeded(let limit, let alreadyHas, let requested):
       if !Selection.quantities.contains(requested) {
         return "One reservation is for \(Selection.quantities.lowerBound) to \(Selection.quantities.upperBound) tickets."
@@ -61,8 +61,15 @@ extension Rejection {
     }
   }
 
+  /// A record from elsewhere may name what the event does not have: that is no reason to stop.
+  private func name(of section: SectionIndex, in plan: SeatPlan) -> String {
+    plan.sections.indices.contains(section) ? plan.sections[section].name : "an unknown section"
+  }
+
   private func seatsTakenMessage(_ seats: [SeatIndex], in plan: SeatPlan) -> String {
     let most = 5
+    let seats = seats.filter(plan.contains)
+    if seats.isEmpty { return "The seats are taken." }
     if seats.count == 1 { return "Seat \(plan.name(of: seats[0])) is taken." }
     var names = seats.prefix(most).map(plan.name)
     names.append(seats.count > most ? "\(seats.count - most) more" : names.removeLast())

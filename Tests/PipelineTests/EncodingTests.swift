@@ -148,3 +148,53 @@ struct EncodingTests {
     return bytes
   }
 }
+
+/// What a fuzzer found.
+struct UntrustedBytesTests {
+  private static let command = Command(
+    id: CommandID(1), event: EventID(2), action: .release(ReservationID(3)), acceptedAt: Timestamp(microseconds: 4))
+
+  /// Such a time would be decided and kept, and end the gateway that was to write it down for a client.
+  @Test(arguments: [
+    Timestamp.representable.lowerBound.microseconds - 1, Timestamp.representable.upperBound.microseconds + 1, .min, .max,
+  ])
+  func `a command from a year that cannot be written is set aside`(microseconds: Int64) throws {
+    var command = Self.command
+    command.acceptedAt = Timestamp(microseconds: microseconds)
+    let entries = try CommandMessage.decode(CommandMessage.encode([QueuedCommand(command, ordinal: 1)]))
+    guard case .unreadable(let failure, _) = entries[0] else {
+      Issue.record("it was read: \(entries)")
+      return
+    }
+    #expect(failure == CodingFailure("the time \(microseconds) µs"))
+  }
+
+  @Test func `no ordinal that a message may bring is too far away to be counted to`() {
+    #expect(Progress(ordinal: .min, rate: 1).ahead(of: 7) == .max)
+    #expect(Progress(ordinal: .max, rate: 1).ahead(of: .min) == 0)
+    #expect(Progress(ordinal: .min, rate: 1).ahead(of: .min) == 0)
+    #expect(Progress(ordinal: 4, rate: 1).ahead(of: 7) == 2)
+    #expect(Progress(ordinal: 7, rate: 1).ahead(of: 7) == 0)
+  }
+
+  @Test func `a record with parts that this version does not know is refused`() {
+    let request = Command.Request(customer: CustomerID(1), selection: .seats([]))
+    let record = ReservationRecord(queued: QueuedCommand(Self.command, ordinal: 1), request: request)
+    var bytes = record.encoded
+    bytes[bytes.count - 1] = 4
+    #expect(throws: CodingFailure("a record with the unknown parts 4")) { try ReservationRecord(decoding: bytes) }
+  }
+
+  @Test func `an event with a part that this version does not know is refused`() {
+    let event = Event(
+      id: EventID(1), status: .published, salesOpenAt: Self.command.acceptedAt, salesCloseAt: Self.command.acceptedAt,
+      holdSeconds: 1, maxExtensions: 1, maxTicketsPerCustomer: 1, sections: [])
+    let record = EventRecord(
+      event: event, organiser: CustomerID(1), name: "", venue: "", description: nil, startsAt: Self.command.acceptedAt,
+      createdAt: Self.command.acceptedAt)
+    var bytes = record.encoded
+    // Behind the version, the organiser, two times and two empty texts.
+    bytes[1 + 16 + 16 + 8] = 2
+    #expect(throws: CodingFailure("an event with the unknown part 2")) { try EventRecord(decoding: bytes) }
+  }
+}

@@ -12,7 +12,11 @@ extension SeededGenerator {
     oneIn(4) ? [range.lowerBound, range.upperBound].randomElement(using: &self)! : Int.random(in: range, using: &self)
   }
 
-  mutating func time() -> Timestamp { Timestamp(microseconds: number()) }
+  mutating func time() -> Timestamp {
+    let times = Timestamp.representable
+    if oneIn(4) { return oneIn(2) ? times.lowerBound : times.upperBound }
+    return Timestamp(microseconds: .random(in: times.lowerBound.microseconds...times.upperBound.microseconds, using: &self))
+  }
 
   mutating func text() -> String {
     let letters: [Character] = ["a", "Z", "0", " ", "\"", "\\", "\n", "\u{0}", "é", "ß", "漢", "😀", "e\u{301}", "👩‍👩‍👧"]
@@ -80,13 +84,11 @@ extension SeededGenerator {
     if oneIn(3) {
       return ReservationRecord(queued: QueuedCommand(command(), ordinal: number()), request: request())
     }
-    // The earliest time of all stands for none.
-    let expiresAt = Timestamp(microseconds: max(.min + 1, number()))
     return ReservationRecord(
       id: ReservationID(number()), event: EventID(number()),
       status: [.held, .paying, .confirmed, .rejected, .released, .expired, .refunded].randomElement(using: &self)!,
       version: number(), request: request(), createdAt: time(), sequence: number(),
-      allocation: oneIn(2) ? nil : allocation(), expiresAt: oneIn(3) ? nil : expiresAt, extensionsUsed: number(0...255),
+      allocation: oneIn(2) ? nil : allocation(), expiresAt: oneIn(3) ? nil : time(), extensionsUsed: number(0...255),
       rejection: oneIn(2) ? nil : rejection())
   }
 
@@ -122,21 +124,3 @@ extension SeededGenerator {
 
   mutating func queuedCommand() -> QueuedCommand { QueuedCommand(command(), ordinal: number()) }
 }
-
-/// The bytes that `write` writes.
-func encoded(_ write: (inout ByteWriter) -> Void) -> [UInt8] {
-  var writer = ByteWriter()
-  write(&writer)
-  return writer.bytes
-}
-
-/// What `read` reads from all of these bytes.
-func decoded<Value>(_ bytes: [UInt8], _ read: (inout ByteReader) throws(CodingFailure) -> Value) throws(CodingFailure) -> Value {
-  var reader = ByteReader(bytes)
-  let value = try read(&reader)
-  try reader.expectEnd()
-  return value
-}
-
-/// Bytes as they are written down: two digits a byte.
-func hex(_ bytes: [UInt8]) -> String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }

@@ -1,11 +1,6 @@
 public import Ticketing
 
 extension Timestamp {
-  /// From the beginning of the year 1 to the end of the year 9999, in UTC.
-  static let representable =
-    Timestamp(
-      microseconds: -62_135_596_800_000_000)...Timestamp(microseconds: 253_402_300_799_999_999)
-
   /// Reads a time such as `2030-06-01T18:00:00Z` or `2030-06-01T20:00:00.5+02:00` (RFC 3339, 5.6). Fractions are cut to microseconds; the
   /// years are 0001 to 9999.
   init?(rfc3339 text: String) {
