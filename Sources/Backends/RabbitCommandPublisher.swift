@@ -9,8 +9,8 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
 
   private let link: BrokerLink
   private let topology: Topology
-  /// Why the last message was not taken, until one is.
-  private let trouble = Mutex<String?>(nil)
+  /// The partitions whose queue or binding is gone, and what the broker said.
+  private let unroutable = Mutex<[Int: String]>([:])
 
   public init(link: BrokerLink, topology: Topology) {
     self.link = link
@@ -31,28 +31,38 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
     let message = RabbitMQMessage(exchange: topology.exchange, routingKey: "\(partition)", body: body)
     let outcome = await connection.publish([message]).first ?? .unknown("the client gave no outcome")
     switch outcome {
-    case .confirmed:
-      trouble.withLock { $0 = nil }
-      return .queued
-    case .refused: return .refused
-    case .blocked(let reason):
-      trouble.withLock { $0 = "the broker raised an alarm: \(reason)" }
-      return .refused
+    case .confirmed: return .queued
+    case .refused, .blocked: return .refused
     case .returned(_, let text):
       // The queue or its binding is gone: they are declared anew, and the client is asked to come again.
-      trouble.withLock { $0 = "partition \(partition) cannot be routed: \(text)" }
-      try? await topology.declareQueue(partition, on: connection)
+      unroutable.withLock { $0[partition] = text }
+      _ = await mend(on: connection)
       return .unavailable
     case .unknown: return .unknown
     }
   }
 
+  /// As it is now, and not as it was for the last message: nobody may send another while this says that none is taken.
   public func obstacle() async -> String? {
     do {
-      _ = try await link.connection(within: Self.patience)
-      return trouble.withLock { $0 }
+      let connection = try await link.connection(within: Self.patience)
+      if let alarm = await connection.alarm { return "the broker raised an alarm: \(alarm)" }
+      return await mend(on: connection)
     } catch {
       return error.message
     }
+  }
+
+  /// Declares what is missing. Gives what can't be mended.
+  private func mend(on connection: RabbitMQConnection) async -> String? {
+    for (partition, text) in unroutable.withLock({ $0 }) {
+      do throws(RabbitMQError) {
+        try await topology.declareQueue(partition, on: connection)
+        unroutable.withLock { $0[partition] = nil }
+      } catch {
+        return "partition \(partition) cannot be routed: \(text)"
+      }
+    }
+    return nil
   }
 }

@@ -73,6 +73,10 @@ public actor RabbitMQConnection {
   /// Whether the connection is, as far as is known, in working order.
   public nonisolated var isOpen: Bool { openFlag.load(ordering: .acquiring) }
 
+  /// The alarm for which the broker reads nothing from this connection now; nil if there is none. It tells connections that have
+  /// published.
+  public var alarm: String? { blockedReason }
+
   /// Waits for the end of the connection: gives why it was lost, or nil after ``close()`` and when the waiting task is cancelled.
   public func waitUntilClosed() async -> RabbitMQError? {
     guard wire != nil else { return failure?.code == .closed ? nil : failure }

@@ -72,14 +72,32 @@ struct QueueTests {
       try await broker.unbindQueue(topology.queue(4), from: topology.exchange, routingKey: "4")
       await broker.close()
       #expect(await publisher.publish(commands(1), to: 4) == .unavailable)
-      #expect(await publisher.obstacle() != nil)
+      // Without another message: whoever is told of an obstacle sends none.
+      #expect(await publisher.obstacle() == nil)
       let message = commands(1)
       #expect(await publisher.publish(message, to: 4) == .queued)
-      #expect(await publisher.obstacle() == nil)
       let subscription = try await queue.subscribe(to: 4)
       let deliveries = try await take(1, from: subscription)
       #expect(try CommandMessage.decode(deliveries[0].body) == entries(message))
       await subscription.close()
+    }
+  }
+
+  @Test func `an alarm is an obstacle while it lasts, and is over without another message`() async throws {
+    try await TestServer.withOwn(.rabbitmq) { server in
+      let topology = Topology(partitioning: Partitioning(count: 1))
+      let link = try BrokerLink(
+        url: server.url, name: "tests", heartbeat: .seconds(20), topology: topology,
+        logger: Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() })
+      let publisher = RabbitCommandPublisher(link: link, topology: topology)
+      try await eventually(within: .seconds(60), "a confirm") { await publisher.publish(commands(1), to: 0) == .queued }
+      try await server.rabbitmqctl("set_vm_memory_high_watermark", "absolute", "1")
+      try await eventually(within: .seconds(60), "a refusal") { await publisher.publish(commands(1), to: 0) == .refused }
+      #expect(await publisher.obstacle()?.contains("alarm") == true)
+      try await server.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
+      try await eventually(within: .seconds(60), "no obstacle") { await publisher.obstacle() == nil }
+      #expect(await publisher.publish(commands(1), to: 0) == .queued)
+      await link.close()
     }
   }
 
