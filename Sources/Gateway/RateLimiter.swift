@@ -17,11 +17,11 @@ public struct RateLimit: Hashable, Sendable {
 /// What the gateway takes from one user or one address. Nil is no limit.
 public struct RateLimits: Sendable {
   /// Commands (reservations, releases, extensions) of one user.
-  public var user: RateLimit? = RateLimit(requests: 300, seconds: 10)
+  public var user: RateLimit? = RateLimit(requests: 1000, seconds: 10)
   /// The same of one address. None unless it is set: a school, a company or a proxy is one address.
   public var address: RateLimit?
   /// Registrations and sign-ins from one address.
-  public var accounts: RateLimit? = RateLimit(requests: 600, seconds: 60)
+  public var accounts: RateLimit? = RateLimit(requests: 6000, seconds: 60)
   /// Whether a proxy in front of the gateway tells the address as the last entry of `X-Forwarded-For`.
   public var trustsForwardedFor = false
 

@@ -151,14 +151,14 @@ struct Settings {
     return value
   }
 
-  /// As `300/10`: requests in seconds; `none` for no limit.
+  /// As `1000/10`: requests in seconds; `none` for no limit.
   private func rateLimit(_ key: ConfigKey, default fallback: RateLimit?) throws -> RateLimit? {
     guard let text = reader.string(forKey: key), !text.isEmpty else { return fallback }
     if text == "none" { return nil }
     let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
     guard numbers.count == 2, let requests = numbers[0], let seconds = numbers[1], requests > 0, (1...86_400).contains(seconds)
     else {
-      throw CommandFailure("\(name(key)) is \(text); it may be none, or requests/seconds such as 300/10")
+      throw CommandFailure("\(name(key)) is \(text); it may be none, or requests/seconds such as 1000/10")
     }
     return RateLimit(requests: requests, seconds: seconds)
   }
