@@ -38,6 +38,7 @@ public actor BrokerLink {
     if let current, current.isOpen { return current }
     if !isConnecting && !isClosed && nextAttempt <= .now {
       isConnecting = true
+      // Nobody's child: whoever asked first may stop waiting for it.
       Task { await connect() }
     }
     if isConnecting { await attemptEnds(within: patience) }

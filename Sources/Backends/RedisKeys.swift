@@ -83,8 +83,9 @@ extension RedisReply {
 }
 
 extension RedisClient {
-  /// Sends commands that all must succeed.
-  func ask(_ pipeline: RedisPipeline) async throws(ViewUnavailable) -> [RedisReply] {
+  /// Sends commands that all must succeed. On the caller's executor: a call that stood in line for the client's own would not see
+  /// until then that the server hangs.
+  nonisolated func ask(_ pipeline: RedisPipeline) async throws(ViewUnavailable) -> [RedisReply] {
     do throws(RedisError) {
       let replies = try await send(pipeline)
       for case .error(let message) in replies { throw RedisError(.server, "Redis refused a command: \(message)") }

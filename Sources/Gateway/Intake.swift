@@ -7,9 +7,6 @@ import Ticketing
 struct Intake: Sendable {
   /// How many requests are taken in together at most.
   private static let maximumBatch = CommandMessage.maximumCommands
-  /// One batch at a time: with more under way they would be smaller, and what a batch costs in Redis, RabbitMQ and the worker is shared
-  /// by those that are in it.
-  private static let lanes = 1
   /// Requests that wait in this process for their turn, at most.
   private static let maximumWaiting = 20_000
   /// How long the one at the head of a long line of them may have waited before others are refused. A spike is absorbed; where more
@@ -43,7 +40,7 @@ struct Intake: Sendable {
     let counts = Counts(metrics)
     self.counts = counts
     coalescer = Coalescer(
-      maximumBatch: Self.maximumBatch, lanes: Self.lanes, maximumWaiting: Self.maximumWaiting, patience: Self.patience
+      maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience
     ) { entries in
       let answers = await process.take(entries)
       counts.batches.add()

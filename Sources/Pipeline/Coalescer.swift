@@ -1,7 +1,8 @@
 import Synchronization
 
 /// Turns requests that come at the same moment into batches, without making any of them wait for company: a batch is what
-/// accumulated while the last one was under way.
+/// accumulated while the last one was under way. One is under way at a time: with more they would be smaller, and what a batch costs is
+/// shared by those that are in it.
 ///
 /// There is no task of its own. Whoever finds nothing under way leads a batch: its own request and all that wait. When the batch is
 /// done, its leader hands the lead to one of those that came meanwhile.
@@ -21,14 +22,13 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
 
   private struct State {
     var waiting: [Waiter] = []
-    var underWay = 0
+    var isUnderWay = false
   }
 
-  /// See `patience` at ``init(maximumBatch:lanes:maximumWaiting:patience:process:)``.
+  /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:process:)``.
   private static var patientBatches: Int { 4 }
 
   private let maximumBatch: Int
-  private let lanes: Int
   private let maximumWaiting: Int
   private let patience: Duration?
   private let process: @Sendable ([Request]) async -> [Answer]
@@ -36,17 +36,15 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
 
   /// - Parameters:
   ///   - maximumBatch: how many requests share a batch at most.
-  ///   - lanes: how many batches may be under way at once.
   ///   - maximumWaiting: how many requests may wait; one more is refused at once.
   ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
   ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
   ///   - process: gives each request's answer, in their order.
   public init(
-    maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int, patience: Duration? = nil,
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil,
     process: @escaping @Sendable ([Request]) async -> [Answer]
   ) {
     self.maximumBatch = maximumBatch
-    self.lanes = lanes
     self.maximumWaiting = maximumWaiting
     self.patience = patience
     self.process = process
@@ -64,8 +62,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
 
   private func startAtOnce() -> Bool {
     state.withLock { state in
-      guard state.underWay < lanes && state.waiting.isEmpty else { return false }
-      state.underWay += 1
+      guard !state.isUnderWay else { return false }
+      state.isUnderWay = true
       return true
     }
   }
@@ -73,9 +71,9 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   private func wait(with request: Request) async -> Turn {
     await withCheckedContinuation { continuation in
       let turn: Turn? = state.withLock { state in
-        if state.underWay < lanes && state.waiting.isEmpty {
+        if !state.isUnderWay {
           // The last batch ended just now.
-          state.underWay += 1
+          state.isUnderWay = true
           return .lead(followers: [])
         }
         if state.waiting.count >= maximumWaiting { return .refused }
@@ -101,7 +99,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   private func handOver() {
     let next: (leader: Waiter, followers: [Waiter])? = state.withLock { state in
       if state.waiting.isEmpty {
-        state.underWay -= 1
+        state.isUnderWay = false
         return nil
       }
       let batch = Array(state.waiting.prefix(maximumBatch))

@@ -6,8 +6,8 @@ import Ticketing
 ///
 /// A worker that dies leaves what it was at in front of its queue, so only what comes back first is suspicious: the rest was on its way
 /// and never begun. What is suspicious is noted before it is begun. A batch that was noted and comes back is begun one command at a
-/// time, and a command that comes back twice after it was begun alone is set aside: with the first time, among others, three times. Nobody is suspected for having been
-/// in the same batch, however often workers are killed; and where nothing died, nothing is written.
+/// time, and a command that comes back twice after it was begun alone is set aside: with the first time, among others, three times.
+/// Nobody is suspected for having been in the same batch, however often workers are killed; and where nothing died, nothing is written.
 struct Isolation {
   /// How often a command is begun before it is set aside: once among others, and then alone.
   static let maximumAttempts = 3

@@ -118,10 +118,14 @@ final class PartitionConsumer: Sendable {
           try await setAside(settlement.undecidable.map(letter), &isolation)
           if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
           if !settlement.changes.isEmpty { Failpoint.beforeProjection.pass() }
-          await keeper.project(settlement.changes, partition: partition, progress: batch.lastOrdinal.map(rate.progress))
+          // Whoever waits in the line has passed only once the whole batch is settled.
+          let progress = steps.isEmpty ? batch.lastOrdinal.map(rate.progress) : nil
+          await keeper.project(settlement.changes, partition: partition, progress: progress)
         }
-        if batch.lastTag != nil { Failpoint.beforeAcknowledgement.pass() }
-        if let tag = batch.lastTag { try await subscription.acknowledge(through: tag) }
+        if let tag = batch.lastTag {
+          Failpoint.beforeAcknowledgement.pass()
+          try await subscription.acknowledge(through: tag)
+        }
       }
       if nextReview <= time.now() {
         settler.takeOver(try await ownStreams())

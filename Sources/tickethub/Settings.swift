@@ -102,7 +102,7 @@ struct Settings {
     limits.user = try rateLimit("rate.limit.user", default: limits.user)
     limits.address = try rateLimit("rate.limit.address", default: limits.address)
     limits.accounts = try rateLimit("rate.limit.accounts", default: limits.accounts)
-    limits.trustsForwardedFor = reader.string(forKey: "trust.forwarded.for") == "true"
+    limits.trustsForwardedFor = try flag("trust.forwarded.for")
     return limits
   }
 
@@ -149,6 +149,14 @@ struct Settings {
       throw CommandFailure("\(name(key)) is \(text); it may be a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return value
+  }
+
+  private func flag(_ key: ConfigKey) throws -> Bool {
+    switch reader.string(forKey: key) {
+    case nil, "", "false": return false
+    case "true": return true
+    case .some(let text): throw CommandFailure("\(name(key)) is \(text); it may be true or false")
+    }
   }
 
   /// As `1000/10`: requests in seconds; `none` for no limit.

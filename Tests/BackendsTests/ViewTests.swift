@@ -2,6 +2,7 @@ import Backends
 import BackendsTestSupport
 import Pipeline
 import Redis
+import TestSupport
 import Testing
 import Ticketing
 
@@ -19,6 +20,35 @@ struct ViewTests {
       #expect(try await view.note([repeated, other]) == [record, nil])
       #expect(try await view.reservation(record.id) == record)
       #expect(try await view.reservations(of: record.customer, after: nil, limit: 9) == [other, record])
+    }
+  }
+
+  @Test func `while Redis hangs one poll at a time waits for it, and the others are told at once`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      try await withRedis(try redisConfiguration(of: server, commandTimeout: .milliseconds(500))) { redis in
+        let view = RedisView(redis)
+        let id = ReservationRecord.queued(event).id
+        @Sendable func failure() async -> String? {
+          do throws(ViewUnavailable) {
+            _ = try await view.reservation(id)
+            return nil
+          } catch {
+            return error.description
+          }
+        }
+        try await eventually("a connection") { await failure() == nil }
+        try await server.suspend()
+        // In their order, of which the one that waits for the server is the last.
+        try await eventually("one of four polls waits, and the others don't wait for it") {
+          let reasons = await withTaskGroup(of: String?.self) { group in
+            for _ in 0..<4 { group.addTask { await failure() } }
+            return await group.reduce(into: []) { $0.append($1) }
+          }
+          return Set(reasons.prefix(3)).count == 1 && reasons[3] != reasons[0]
+        }
+        try server.resume()
+        try await eventually("an answer of the server that goes on") { await failure() == nil }
+      }
     }
   }
 

@@ -67,6 +67,7 @@ import TicketHubTestSupport
 
   @Test(arguments: [
     ("TICKETHUB_LOG_LEVEL", "loud", "trace, debug, info"), ("TICKETHUB_PORT", "x", "0 to 65535"),
+    ("TICKETHUB_TRUST_FORWARDED_FOR", "yes", "true or false"), ("TICKETHUB_RATE_LIMIT_USER", "10", "1000/10"),
     ("TICKETHUB_DATABASE_URL", "", "postgres://"), ("TICKETHUB_REDIS_URL", "http://x", "redis://"),
     ("TICKETHUB_AMQP_URL", "x", "amqp://"), ("TICKETHUB_TOKEN_SECRET", "short", "32"), ("TICKETHUB_PARTITIONS", "0", "1 to 256"),
   ]) func `a bad setting is named with what would do`(_ name: String, _ value: String, _ words: String) async throws {

@@ -26,10 +26,12 @@ import TicketHubTestSupport
     var deaths = 0
     while deaths < 10 {
       let worker = try await hub.startWorker(["TICKETHUB_TEST_POISON": poison])
-      while worker.isRunning {
-        if try await isDone() { return (worker, deaths) }
-        try await Task.sleep(for: .milliseconds(50))
+      var isOver = false
+      try await eventually("all is done, or the worker dead") {
+        isOver = try await isDone()
+        return isOver || !worker.isRunning
       }
+      if isOver { return (worker, deaths) }
       deaths += 1
     }
     throw Unexpected("after \(deaths) workers it still is not done")

@@ -33,28 +33,6 @@ struct CoalescerTests {
     for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
   }
 
-  @Test func `as many batches are under way as there are lanes, and a free lane takes what waits`() async throws {
-    let batches = Batches()
-    let coalescer = batches.coalescer(maximumBatch: 10, lanes: 2, maximumWaiting: 10)
-    var started = batches.started.makeAsyncIterator()
-    let asked = (0..<4).map { request in Task.immediate { await coalescer.submit(request) } }
-
-    let first = try #require(await started.next())
-    let second = try #require(await started.next())
-    #expect([first.requests, second.requests] == [[0], [1]])
-    // The first is still under way.
-    second.finish()
-    let third = try #require(await started.next())
-    #expect(third.requests == [2, 3])
-    #expect(await asked[1].value == "answer to 1")
-    third.finish()
-    #expect(await asked[2].value == "answer to 2")
-    #expect(await asked[3].value == "answer to 3")
-    first.finish()
-    #expect(await asked[0].value == "answer to 0")
-    #expect(batches.count == 3)
-  }
-
   @Test func `one more than may wait is refused at once, and taken later`() async throws {
     let batches = Batches()
     let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 2)
@@ -72,7 +50,7 @@ struct CoalescerTests {
     for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
   }
 
-  @Test func `a lane that became free takes the next request at once`() async throws {
+  @Test func `where nothing is under way any more, the next request is taken at once`() async throws {
     let batches = Batches()
     let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 0)
     var started = batches.started.makeAsyncIterator()
@@ -83,10 +61,9 @@ struct CoalescerTests {
     }
   }
 
-  @Test(arguments: [1, 3])
-  func `under many tasks nothing is lost, doubled or mixed up, and the limits hold`(lanes: Int) async {
+  @Test func `under many tasks nothing is lost, doubled or mixed up, and the limits hold`() async {
     let tally = Mutex((underWay: 0, mostUnderWay: 0, largest: 0, processed: [Int: Int]()))
-    let coalescer = Coalescer<Int, Int>(maximumBatch: 16, lanes: lanes, maximumWaiting: 10_000) { requests in
+    let coalescer = Coalescer<Int, Int>(maximumBatch: 16, maximumWaiting: 10_000) { requests in
       tally.withLock { tally in
         tally.underWay += 1
         tally.mostUnderWay = max(tally.mostUnderWay, tally.underWay)
@@ -115,7 +92,7 @@ struct CoalescerTests {
       #expect(tally.processed.count == 400 * 20)
       #expect(tally.processed.values.allSatisfy { $0 == 1 })
       #expect(tally.underWay == 0)
-      #expect((1...lanes).contains(tally.mostUnderWay))
+      #expect(tally.mostUnderWay == 1)
       #expect((1...16).contains(tally.largest))
     }
   }
@@ -151,16 +128,11 @@ private final class Batches: Sendable {
 
   let started: AsyncStream<Batch>
   private let source: AsyncStream<Batch>.Continuation
-  private let begun = Mutex(0)
 
   init() { (started, source) = AsyncStream.makeStream() }
 
-  /// How many have begun so far.
-  var count: Int { begun.withLock { $0 } }
-
-  func coalescer(maximumBatch: Int, lanes: Int = 1, maximumWaiting: Int, patience: Duration? = nil) -> Coalescer<Int, String> {
-    Coalescer(maximumBatch: maximumBatch, lanes: lanes, maximumWaiting: maximumWaiting, patience: patience) { requests in
-      self.begun.withLock { $0 += 1 }
+  func coalescer(maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil) -> Coalescer<Int, String> {
+    Coalescer(maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience) { requests in
       await withCheckedContinuation { continuation in
         _ = self.source.yield(Batch(requests: requests, continuation: continuation))
       }

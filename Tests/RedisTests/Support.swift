@@ -30,7 +30,7 @@ func failure(
 }
 
 extension RedisClient {
-  func echo(_ text: String) async throws(RedisError) -> String? {
+  nonisolated func echo(_ text: String) async throws(RedisError) -> String? {
     try await command("ECHO", .string(text)).string
   }
 }
