@@ -60,10 +60,7 @@ struct Isolation {
   mutating func steps(for commands: [QueuedCommand], redelivered: Bool) async throws(JournalFailure) -> [Step] {
     let (commands, replayed) = try await withoutThoseSetAside(commands)
     if commands.isEmpty { return [.freely([])] }
-    if redelivered && suspiciousLeft > 0 {
-      suspiciousLeft -= commands.count
-      return try await carefulSteps(for: commands)
-    }
+    if redelivered && suspiciousLeft > 0 { return try await carefulSteps(for: commands) }
     if !redelivered && suspiciousLeft > 0 {
       suspiciousLeft = 0
       try await quarantine.clearAttempts(in: partition)
@@ -86,12 +83,13 @@ struct Isolation {
     return (left, known.subtracting(setAside))
   }
 
-  private func carefulSteps(for commands: [QueuedCommand]) async throws(JournalFailure) -> [Step] {
+  private mutating func carefulSteps(for commands: [QueuedCommand]) async throws(JournalFailure) -> [Step] {
     let ids = commands.map(\.command.id)
     let decided = try await journal.decided(ids)
     // A command that is there twice is begun once.
     var met = decided
     let open = commands.filter { met.insert($0.command.id).inserted }
+    suspiciousLeft -= open.count
     // Those that are decided go first, if only so that they are shown.
     let shown = decided.isEmpty ? [] : [Step.freely(commands.filter { decided.contains($0.command.id) })]
     if open.count <= Self.fewCommands { return shown + open.map(Step.alone) }

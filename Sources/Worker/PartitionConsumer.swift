@@ -10,6 +10,9 @@ final class PartitionConsumer: Sendable {
   /// How many commands are settled in one transaction, give or take a message: enough to make its cost per command small, few enough
   /// that it takes milliseconds.
   static let maximumBatch = 512
+  /// How many messages share an acknowledgement while more come. One costs the broker nearly what a message does; those that a crash
+  /// brings back are found to be decided.
+  static let messagesPerAcknowledgement = 16
   /// The longest wait for a message. It bounds how late a hold expires and how long giving the partition up takes.
   static let patience = Duration.milliseconds(100)
   /// How often the journal is asked for holds that somebody else has given since the partition was taken over: the former owner with
@@ -100,8 +103,10 @@ final class PartitionConsumer: Sendable {
     settler.takeOver(try await ownStreams())
     try await untilJournalAnswers { () async throws(JournalFailure) in try await isolation.takeOver() }
     var nextReview = time.now() + Self.reviewInterval
+    var settled = Settled()
     while !mustStop {
       let deliveries = try await subscription.take(Self.maximumMessages, waitingAtMost: waiting(for: settler.nextExpiry))
+      if deliveries.isEmpty { try await acknowledge(&settled, of: subscription) }
       for batch in split(deliveries) {
         try await setAside(batch.unreadable, &isolation)
         let began = time.now()
@@ -122,16 +127,22 @@ final class PartitionConsumer: Sendable {
           let progress = steps.isEmpty ? batch.lastOrdinal.map(rate.progress) : nil
           await keeper.project(settlement.changes, partition: partition, progress: progress)
         }
-        if let tag = batch.lastTag {
-          Failpoint.beforeAcknowledgement.pass()
-          try await subscription.acknowledge(through: tag)
-        }
+        settled.note(batch)
+        if settled.messages >= Self.messagesPerAcknowledgement { try await acknowledge(&settled, of: subscription) }
       }
       if nextReview <= time.now() {
         settler.takeOver(try await ownStreams())
         nextReview = time.now() + Self.reviewInterval
       }
     }
+    try await acknowledge(&settled, of: subscription)
+  }
+
+  private func acknowledge(_ settled: inout Settled, of subscription: any CommandSubscription) async throws {
+    guard let tag = settled.lastTag else { return }
+    Failpoint.beforeAcknowledgement.pass()
+    try await subscription.acknowledge(through: tag)
+    settled = Settled()
   }
 
   /// Settles a part of a batch; nil if the journal refuses it.
@@ -160,8 +171,20 @@ final class PartitionConsumer: Sendable {
     var commands: [QueuedCommand] = []
     var unreadable: [DeadLetter] = []
     var redelivered = false
+    var messages = 0
     var lastTag: UInt64?
     var lastOrdinal: Int64? { commands.last { $0.ordinal != 0 }?.ordinal }
+  }
+
+  /// Messages whose commands are in the journal and in the view, and that the broker has not been told of.
+  private struct Settled {
+    var messages = 0
+    var lastTag: UInt64?
+
+    mutating func note(_ batch: Batch) {
+      messages += batch.messages
+      if let tag = batch.lastTag { lastTag = tag }
+    }
   }
 
   private func split(_ deliveries: [Delivery]) -> [Batch] {
@@ -176,6 +199,7 @@ final class PartitionConsumer: Sendable {
       batches[batches.count - 1].commands += commands
       batches[batches.count - 1].unreadable += unreadable
       if delivery.redelivered { batches[batches.count - 1].redelivered = true }
+      batches[batches.count - 1].messages += 1
       batches[batches.count - 1].lastTag = delivery.tag
     }
     return batches

@@ -6,6 +6,7 @@ final class FakeQueue: CommandQueue {
   private struct State {
     var bodies: [[UInt8]] = []
     var acknowledged = 0
+    var acknowledgements = 0
     var taken = 0
     /// How many were taken by anybody so far: those are redelivered.
     var everTaken = 0
@@ -17,6 +18,8 @@ final class FakeQueue: CommandQueue {
   func publish(bytes body: [UInt8]) { state.withLock { $0.bodies.append(body) } }
   func publish(_ commands: [QueuedCommand]) { publish(bytes: CommandMessage.encode(commands)) }
   var acknowledged: Int { state.withLock { $0.acknowledged } }
+  /// How often something was acknowledged.
+  var acknowledgements: Int { state.withLock { $0.acknowledgements } }
   var isEmpty: Bool { state.withLock { $0.acknowledged == $0.bodies.count } }
   /// Ends the subscription, as a broken connection does.
   func breakConnection() { state.withLock { $0.subscriptions += 1 } }
@@ -57,6 +60,7 @@ final class FakeQueue: CommandQueue {
     func acknowledge(through tag: UInt64) async throws(QueueUnavailable) {
       try queue.state.withLock { state throws(QueueUnavailable) in
         guard state.subscriptions == number else { throw QueueUnavailable("the subscription has ended") }
+        state.acknowledgements += 1
         state.acknowledged = max(state.acknowledged, Int(tag))
       }
     }

@@ -90,6 +90,19 @@ struct IsolationTests {
     #expect(try await isolation.steps(for: third, redelivered: true) == [.freely(third)])
   }
 
+  @Test func `what was decided and comes back takes no suspicion from what was under way`() async throws {
+    let journal = FakeJournal(event)
+    let decided = commands(2000)
+    #expect(try await work(decided, journal, dieAt: nil).settled == 2000)
+    var isolation = try await isolation(journal)
+    for start in stride(from: 0, to: 2000, by: 500) {
+      let batch = Array(decided[start..<start + 500])
+      #expect(try await isolation.steps(for: batch, redelivered: true) == [.freely(batch)])
+    }
+    let underWay = commands(100)
+    #expect(try await isolation.steps(for: underWay, redelivered: true) == [.together(underWay)])
+  }
+
   @Test func `the first message that is new ends all suspicion`() async throws {
     let journal = FakeJournal(event)
     let commands = commands(20)

@@ -119,6 +119,27 @@ struct PartitionConsumerTests {
     #expect(journal.decisions(of: event).count == 1)
   }
 
+  @Test func `messages of a backlog share their acknowledgements`() async throws {
+    let journal = FakeJournal(event)
+    for _ in 0..<70 { queue.publish(queued(.reserve(event: event.id))) }
+    try await consuming(journal) { _ in
+      try await eventually("the last acknowledgement") { queue.isEmpty }
+    }
+    #expect(journal.decisions(of: event).count == 70)
+    #expect((2...5).contains(queue.acknowledgements))
+  }
+
+  @Test func `a partition that is given up leaves nothing unacknowledged behind`() async throws {
+    let journal = FakeJournal(event)
+    try await consuming(journal) { consumer in
+      queue.publish(queued(.reserve(event: event.id)))
+      try await eventually("the decision") { journal.decisions(of: event).count == 1 }
+      consumer.giveUp()
+      try await eventually("its end") { consumer.hasEnded }
+      #expect(queue.isEmpty)
+    }
+  }
+
   @Test func `a view that is away holds nobody up, and is shown everything once it is back`() async throws {
     let journal = FakeJournal(event)
     view.goAway()
