@@ -51,11 +51,16 @@ final class Authenticator: Service {
     guard let header = request["Authorization"] else {
       throw Problem(.unauthenticated, "Send the token of a session as Authorization: Bearer.")
     }
-    let parts = header.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2, parts[0].lowercased() == "bearer", let token = verified.verify(parts[1]), token.expiresAt > now(),
+    guard let text = Self.bearer(header), let token = verified.verify(text), token.expiresAt > now(),
       !ended.withLock({ $0.contains(token.session) })
     else { throw Problem(.unauthenticated, "The session is unknown or over.") }
     return token
+  }
+
+  /// The token of `Bearer …`, whose name may be in any case (RFC 9110, 11.1).
+  private static func bearer(_ header: String) -> Substring? {
+    guard let space = header.utf8.firstIndex(of: UInt8(ascii: " ")), header[..<space].lowercased() == "bearer" else { return nil }
+    return Substring(header.utf8[space...].drop { $0 == UInt8(ascii: " ") })
   }
 
   /// Who signed in, if anybody did. A token that is sent must be valid all the same.

@@ -33,6 +33,29 @@ final class RateLimiter: Sendable {
   /// Each gateway takes this part of a quota on its own before it asks Redis: whoever behaves costs no round trip.
   private static let ownPart = 16
 
+  /// Whose requests are counted, and for what.
+  private enum Subject: Hashable {
+    case user(CustomerID)
+    case address(String)
+    case accounts(address: String)
+
+    var policy: String {
+      switch self {
+      case .user: "user"
+      case .address: "address"
+      case .accounts: "accounts"
+      }
+    }
+
+    /// What the count is kept under, for all gateways.
+    var key: String {
+      switch self {
+      case .user(let user): "\(policy):\(user)"
+      case .address(let address), .accounts(let address): "\(policy):\(address)"
+      }
+    }
+  }
+
   /// Somebody's requests in the window that is running.
   private struct Usage {
     /// The second in which the window ends.
@@ -44,7 +67,7 @@ final class RateLimiter: Sendable {
   }
 
   private struct State {
-    var usages: [String: Usage] = [:]
+    var usages: [Subject: Usage] = [:]
     /// How many there may be before those whose window is over are forgotten.
     var sweepAt = 10_000
 
@@ -70,8 +93,8 @@ final class RateLimiter: Sendable {
   /// - Throws: `429`.
   func admit(commandOf user: CustomerID, _ request: Request) async throws(Problem) -> HTTPHeaders {
     var headers: HTTPHeaders = [:]
-    if let limit = limits.user { try await admit("user", "\(user)", limit, &headers) }
-    if let limit = limits.address, let address = address(of: request) { try await admit("address", address, limit, &headers) }
+    if let limit = limits.user { try await admit(.user(user), limit, &headers) }
+    if let limit = limits.address, let address = address(of: request) { try await admit(.address(address), limit, &headers) }
     return headers
   }
 
@@ -79,7 +102,9 @@ final class RateLimiter: Sendable {
   /// - Throws: `429`.
   func admit(accountOf request: Request) async throws(Problem) -> HTTPHeaders {
     var headers: HTTPHeaders = [:]
-    if let limit = limits.accounts, let address = address(of: request) { try await admit("accounts", address, limit, &headers) }
+    if let limit = limits.accounts, let address = address(of: request) {
+      try await admit(.accounts(address: address), limit, &headers)
+    }
     return headers
   }
 
@@ -89,13 +114,13 @@ final class RateLimiter: Sendable {
   }
 
   private func admit(
-    _ policy: String, _ subject: String, _ limit: RateLimit, _ headers: inout HTTPHeaders
+    _ subject: Subject, _ limit: RateLimit, _ headers: inout HTTPHeaders
   ) async throws(Problem) {
     let second = now().microseconds / 1_000_000
     let end = (second / Int64(limit.seconds) + 1) * Int64(limit.seconds)
-    let used = await use("\(policy):\(subject)", limit, at: second, windowEnd: end)
-    headers.add(name: "RateLimit-Policy", value: "\"\(policy)\";q=\(limit.requests);w=\(limit.seconds)")
-    headers.add(name: "RateLimit", value: "\"\(policy)\";r=\(max(0, limit.requests - used));t=\(end - second)")
+    let used = await use(subject, limit, at: second, windowEnd: end)
+    headers.add(name: "RateLimit-Policy", value: "\"\(subject.policy)\";q=\(limit.requests);w=\(limit.seconds)")
+    headers.add(name: "RateLimit", value: "\"\(subject.policy)\";r=\(max(0, limit.requests - used));t=\(end - second)")
     if used > limit.requests {
       var problem = Problem(
         .rateLimited, "There may be \(limit.requests) such requests in \(limit.seconds) seconds.",
@@ -106,10 +131,10 @@ final class RateLimiter: Sendable {
   }
 
   /// How many requests there were in this window, with this one.
-  private func use(_ key: String, _ limit: RateLimit, at second: Int64, windowEnd end: Int64) async -> Int {
+  private func use(_ subject: Subject, _ limit: RateLimit, at second: Int64, windowEnd end: Int64) async -> Int {
     let (used, untold) = state.withLock { state in
       state.sweep(at: second)
-      var usage = state.usages[key] ?? Usage(end: end)
+      var usage = state.usages[subject] ?? Usage(end: end)
       if usage.end != end { usage = Usage(end: end) }
       usage.used += 1
       usage.untold += 1
@@ -117,15 +142,15 @@ final class RateLimiter: Sendable {
       let mustTell = usage.used > limit.requests / Self.ownPart && usage.used <= limit.requests + 1
       let untold = mustTell ? usage.untold : 0
       usage.untold -= untold
-      state.usages[key] = usage
+      state.usages[subject] = usage
       return (usage.used, untold)
     }
     if untold == 0 { return used }
     do throws(ViewUnavailable) {
-      let sum = try await counter.add(untold, to: "\(key):\(end)", keptFor: limit.seconds * 2)
+      let sum = try await counter.add(untold, to: "\(subject.key):\(end)", keptFor: limit.seconds * 2)
       state.withLock { state in
-        guard let usage = state.usages[key], usage.end == end else { return }
-        state.usages[key]?.used = max(usage.used, sum)
+        guard let usage = state.usages[subject], usage.end == end else { return }
+        state.usages[subject]?.used = max(usage.used, sum)
       }
       return max(used, sum)
     } catch {

@@ -1,4 +1,4 @@
-import Synchronization
+public import Synchronization
 
 /// Turns requests that come at the same moment into batches, without making any of them wait for company: a batch is what
 /// accumulated while the last one was under way. One is under way at a time: with more they would be smaller, and what a batch costs is
@@ -6,33 +6,47 @@ import Synchronization
 ///
 /// There is no task of its own. Whoever finds nothing under way leads a batch: its own request and all that wait. When the batch is
 /// done, its leader hands the lead to one of those that came meanwhile.
+///
+/// All of it is inlinable: every request passes here, and generic code that is not specialised costs it microseconds.
 public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
-  private struct Waiter {
-    var request: Request
-    var since: ContinuousClock.Instant
-    var continuation: CheckedContinuation<Turn, Never>
+  @usableFromInline
+  struct Waiter {
+    @usableFromInline var request: Request
+    @usableFromInline var since: ContinuousClock.Instant
+    @usableFromInline var continuation: CheckedContinuation<Turn, Never>
+
+    @inlinable
+    init(request: Request, since: ContinuousClock.Instant, continuation: CheckedContinuation<Turn, Never>) {
+      self.request = request
+      self.since = since
+      self.continuation = continuation
+    }
   }
 
-  private enum Turn {
+  @usableFromInline
+  enum Turn {
     case answered(Answer)
     /// Lead a batch: one's own request and those of the followers.
     case lead(followers: [Waiter])
     case refused
   }
 
-  private struct State {
-    var waiting: [Waiter] = []
-    var isUnderWay = false
+  @usableFromInline
+  struct State {
+    @usableFromInline var waiting: [Waiter] = []
+    @usableFromInline var isUnderWay = false
+
+    @inlinable init() {}
   }
 
   /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:process:)``.
-  private static var patientBatches: Int { 4 }
+  @inlinable static var patientBatches: Int { 4 }
 
-  private let maximumBatch: Int
-  private let maximumWaiting: Int
-  private let patience: Duration?
-  private let process: @Sendable ([Request]) async -> [Answer]
-  private let state = Mutex(State())
+  @usableFromInline let maximumBatch: Int
+  @usableFromInline let maximumWaiting: Int
+  @usableFromInline let patience: Duration?
+  @usableFromInline let process: @Sendable ([Request]) async -> [Answer]
+  @usableFromInline let state = Mutex(State())
 
   /// - Parameters:
   ///   - maximumBatch: how many requests share a batch at most.
@@ -40,6 +54,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
   ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
   ///   - process: gives each request's answer, in their order.
+  @inlinable
   public init(
     maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil,
     process: @escaping @Sendable ([Request]) async -> [Answer]
@@ -51,6 +66,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   }
 
   /// The request's answer; nil if too many are waiting.
+  @inlinable
   public func submit(_ request: Request) async -> Answer? {
     let turn = startAtOnce() ? .lead(followers: []) : await wait(with: request)
     switch turn {
@@ -60,7 +76,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     }
   }
 
-  private func startAtOnce() -> Bool {
+  @inlinable
+  func startAtOnce() -> Bool {
     state.withLock { state in
       guard !state.isUnderWay else { return false }
       state.isUnderWay = true
@@ -68,7 +85,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     }
   }
 
-  private func wait(with request: Request) async -> Turn {
+  @inlinable
+  func wait(with request: Request) async -> Turn {
     await withCheckedContinuation { continuation in
       let turn: Turn? = state.withLock { state in
         if !state.isUnderWay {
@@ -88,7 +106,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     }
   }
 
-  private func lead(_ request: Request, _ followers: [Waiter]) async -> Answer {
+  @inlinable
+  func lead(_ request: Request, _ followers: [Waiter]) async -> Answer {
     let answers = await process([request] + followers.map(\.request))
     precondition(answers.count == followers.count + 1, "\(answers.count) answers to \(followers.count + 1) requests")
     handOver()
@@ -96,7 +115,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     return answers[0]
   }
 
-  private func handOver() {
+  @inlinable
+  func handOver() {
     let next: (leader: Waiter, followers: [Waiter])? = state.withLock { state in
       if state.waiting.isEmpty {
         state.isUnderWay = false

@@ -26,6 +26,8 @@ extension Identifier {
   }
 
   /// Reads a UUID in its canonical form, in either case; `nil` for anything else.
+  // Inlinable, so that it is compiled for the text at hand: unspecialised it took 2 % of a gateway's time.
+  @inlinable
   public init?(_ text: some StringProtocol) {
     var value: UInt128 = 0
     var position = 0

@@ -10,7 +10,7 @@ import NIOHTTP1
 final class HTTPConnection: ChannelDuplexHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundIn = Never
-  typealias OutboundOut = HTTPServerResponsePart
+  typealias OutboundOut = ByteBuffer
 
   private enum State {
     case idle
@@ -94,7 +94,7 @@ final class HTTPConnection: ChannelDuplexHandler {
       return giveUp(context, .bodyTooLarge)
     }
     if head.version == .http1_1, head.headers.first(name: "Expect")?.lowercased() == "100-continue" {
-      context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+      context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
     state = .receiving(head, body: ByteBuffer())
   }
@@ -117,11 +117,11 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   private func send(_ response: Response, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
     guard case .answering = state else { return }
-    if isLast { return finish(context, with: response, isKeptFrom: head.method == .HEAD) }
+    if isLast { return finish(context, with: response, isHead: head.method == .HEAD) }
     var response = response
     if head.version == .http1_0 { response.headers.add(name: "Connection", value: "keep-alive") }
-    write(response, isKeptFrom: head.method == .HEAD, context)
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    let bytes = response.bytes(isHead: head.method == .HEAD, in: context.channel.allocator)
+    context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     deadline = context.eventLoop.now + Limits.idle
     state = .idle
     drain(context)
@@ -134,32 +134,16 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   /// Sends the last answer. The connection is closed once the client has closed its side or had the time to: if it were closed while
   /// something of the client's is unread, the answer could be lost.
-  private func finish(_ context: ChannelHandlerContext, with response: Response, isKeptFrom isHead: Bool = false) {
+  private func finish(_ context: ChannelHandlerContext, with response: Response, isHead: Bool = false) {
     var response = response
     response.headers.add(name: "Connection", value: "close")
     state = .closing
-    write(response, isKeptFrom: isHead, context)
+    let bytes = response.bytes(isHead: isHead, in: context.channel.allocator)
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(mode: .output, promise: nil) }
+    context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in bound.value.close(mode: .output, promise: nil) }
     deadline = context.eventLoop.now + Limits.linger
     watchDeadline(context)
     drain(context)
-  }
-
-  /// Writes all but the end.
-  /// - Parameter isHead: whether the body is only counted.
-  private func write(_ response: Response, isKeptFrom isHead: Bool, _ context: ChannelHandlerContext) {
-    var headers = response.headers
-    if response.status != .noContent && response.status != .notModified {
-      headers.add(name: "Content-Length", value: String(response.body.count))
-    }
-    headers.add(name: "Date", value: HTTPDate.now())
-    headers.add(name: "Server", value: "TicketHub")
-    let head = HTTPResponseHead(version: .http1_1, status: response.status, headers: headers)
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
-    if !isHead && !response.body.isEmpty {
-      context.write(wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(bytes: response.body)))), promise: nil)
-    }
   }
 
   // MARK: The connection

@@ -57,9 +57,7 @@ extension ChannelPipeline.SynchronousOperations {
     limits.maxHeaderFieldSize = Limits.headBytes
     limits.maxHeaderListSize = Limits.headBytes
     limits.maxHeaderFieldCount = Limits.headerFields
-    try configureHTTPServerPipeline(
-      withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
-      withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+    try addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)))
     try addHandler(connection)
   }
 }

@@ -6,8 +6,7 @@ import Ticketing
 extension Request {
   /// The body as JSON.
   func json() throws(Problem) -> JSONValue {
-    let type = self["Content-Type"]?.split(separator: ";").first.map { $0.lowercased().filter { $0 != " " } }
-    guard type == "application/json" else {
+    guard let type = self["Content-Type"], type == "application/json" || Self.isJSON(mediaType: type) else {
       throw Problem(.unsupportedMediaType, "Send the body as application/json.")
     }
     do {
@@ -17,16 +16,22 @@ extension Request {
     }
   }
 
+  private static func isJSON(mediaType: String) -> Bool {
+    mediaType.split(separator: ";").first?.lowercased().filter { $0 != " " } == "application/json"
+  }
+
   /// The client's own name for this request, bare or quoted.
   func idempotencyKey() throws -> String {
-    guard var key = self["Idempotency-Key"]?[...] else {
+    guard let text = self["Idempotency-Key"] else {
       throw Problem(
         .idempotencyKeyMissing, "Send an Idempotency-Key header of your choice, and the same one when you repeat the request.")
     }
-    if key.count >= 2, key.first == "\"", key.last == "\"" { key = key.dropFirst().dropLast() }
+    let mark = UInt8(ascii: "\"")
+    let isQuoted = text.utf8.count >= 2 && text.utf8.first == mark && text.utf8.last == mark
+    let key = isQuoted ? String(text.dropFirst().dropLast()) : text
     guard !key.isEmpty else { throw Problem(.idempotencyKeyMissing, "The Idempotency-Key header is empty.") }
     guard key.unicodeScalars.count <= 255 else { throw Problem.badParameter("Idempotency-Key", "must have 1 to 255 characters") }
-    return String(key)
+    return key
   }
 
   /// The seconds of `Prefer: wait=N` (RFC 7240), at most ``Limits/waitSeconds``; nil without one.

@@ -21,8 +21,10 @@ struct Request: Sendable {
     self.body = body
     var target = target[...]
     // A proxy may ask with the whole URI (RFC 9112, 3.2.2).
-    for scheme in ["http://", "https://"] where target.hasPrefix(scheme) {
-      target = target.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
+    if target.utf8.first != UInt8(ascii: "/") {
+      for scheme in ["http://", "https://"] where target.hasPrefix(scheme) {
+        target = target.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
+      }
     }
     let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
     path = target[..<mark]
@@ -31,8 +33,14 @@ struct Request: Sendable {
 
   /// A header field's value; of several fields of one name all values, as a list (RFC 9110, 5.3).
   subscript(_ name: String) -> String? {
-    let values = headers[name]
-    return values.count > 1 ? values.joined(separator: ", ") : values.first
+    var whole: String?
+    for (other, value) in headers where Self.isSame(name, other) { whole = whole.map { "\($0), \(value)" } ?? value }
+    return whole
+  }
+
+  /// Compares names of header fields. Setting a bit makes small letters of large ones, and nothing else of what we ask for.
+  private static func isSame(_ name: String, _ other: String) -> Bool {
+    name.utf8.count == other.utf8.count && zip(name.utf8, other.utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
   }
 
   /// The first value that the query gives this name.

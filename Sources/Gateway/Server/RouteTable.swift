@@ -19,6 +19,8 @@ struct RouteTable: Sendable {
     let method: HTTPMethod
     /// As in the contract.
     let path: String
+    /// Its place in the table.
+    let number: Int
     /// Whether it answers with JSON, so that clients must accept that.
     let isJSON: Bool
     let handler: Handler
@@ -43,6 +45,8 @@ struct RouteTable: Sendable {
   }
 
   private var routes: [Route] = []
+  /// How many operations there are.
+  private(set) var count = 0
 
   /// - Parameter path: as in the contract; `{name}` is a parameter.
   mutating func on(_ method: HTTPMethod, _ path: String, isJSON: Bool = true, _ handler: @escaping Handler) {
@@ -50,14 +54,15 @@ struct RouteTable: Sendable {
     let index = routes.firstIndex { $0.segments == segments } ?? routes.endIndex
     if index == routes.endIndex { routes.append(Route(segments: segments)) }
     for method in method == .GET ? [.GET, .HEAD] : [method] {
-      routes[index].operations.append(Operation(method: method, path: path, isJSON: isJSON, handler: handler))
+      routes[index].operations.append(Operation(method: method, path: path, number: count, isJSON: isJSON, handler: handler))
+      count += 1
     }
   }
 
   /// What a request asks for; the request gets its parameters.
   /// - Throws: `404` or `405`.
   func operation(of request: inout Request) throws(Problem) -> Operation {
-    let path = request.path.split(separator: "/")
+    let path = request.path.utf8.split(separator: UInt8(ascii: "/")).map(Substring.init)
     for route in routes {
       guard let parameters = route.parameters(of: path) else { continue }
       guard let operation = route.operations.first(where: { $0.method == request.method }) else {
