@@ -1,10 +1,10 @@
 import Crypto
-import Pipeline
+package import Pipeline
 import Synchronization
 import Ticketing
 
 /// An event as the gateway has it at hand.
-final class KnownEvent: Sendable {
+package final class KnownEvent: Sendable {
   let record: EventRecord
   let plan: SeatPlan
   let partition: Int
@@ -12,7 +12,7 @@ final class KnownEvent: Sendable {
   let json: [UInt8]
   let tag: String
 
-  init(_ record: EventRecord, partitioning: Partitioning) {
+  package init(_ record: EventRecord, partitioning: Partitioning) {
     self.record = record
     self.partition = partitioning.partition(of: record.event.id)
     plan = SeatPlan(record.event.sections)

@@ -1,5 +1,5 @@
 public import Pipeline
-import Ticketing
+package import Ticketing
 
 // How things look to clients: the schemas of the contract.
 
@@ -81,7 +81,7 @@ extension Availability {
   /// A section with fewer tickets left than this part of its capacity has `few`.
   private static let fewPart = 10
 
-  func json(of event: Event) -> [UInt8] {
+  package func json(of event: Event) -> [UInt8] {
     var writer = JSONWriter()
     writer.object {
       $0.member("event_id", event.id)
@@ -161,7 +161,7 @@ extension KeptDeadLetter.Status {
 }
 
 extension ReservationRecord {
-  func json(of event: KnownEvent, progress: Progress?, serverTime: Timestamp) -> [UInt8] {
+  package func json(of event: KnownEvent, progress: Progress?, serverTime: Timestamp) -> [UInt8] {
     var writer = JSONWriter()
     writer.object {
       $0.member("id", id)

@@ -1,9 +1,9 @@
-import Pipeline
+package import Pipeline
 import Synchronization
 
 /// Tokens whose signatures were found right lately. A customer polls with the same one again and again, and checking a signature costs
 /// as much as all the rest of reading a request.
-final class VerifiedTokens: Sendable {
+package final class VerifiedTokens: Sendable {
   private static let maximumTokens = 32_768
 
   /// When the younger half is full, the older one is dropped: what is in use is found in it before and moves up.
@@ -30,10 +30,10 @@ final class VerifiedTokens: Sendable {
   private let authority: TokenAuthority
   private let halves = Mutex(Halves())
 
-  init(authority: TokenAuthority) { self.authority = authority }
+  package init(authority: TokenAuthority) { self.authority = authority }
 
   /// As ``TokenAuthority/verify(_:)``.
-  func verify(_ text: Substring) -> AccessToken? {
+  package func verify(_ text: Substring) -> AccessToken? {
     if let known = halves.withLock({ $0.token(text) }) { return known }
     guard let token = authority.verify(text) else { return nil }
     halves.withLock { $0.insert(token, as: text) }

@@ -5,7 +5,7 @@
 packages=(
   libargon2-dev libhiredis-dev libpq-dev librabbitmq-dev pkg-config
   postgresql rabbitmq-server redis-server
-  curl jq openssl procps shellcheck
+  curl jq openssl procps shellcheck valgrind
 )
 
 say() {

@@ -23,6 +23,8 @@ run_tests() {
     step "$target" run_swift_test
   done
   all_passed || exit 1
+  step "instructions" check_instructions
+  all_passed || exit 1
 }
 
 # `compose/local faults`: a sale to which things happen at random, for as long as one likes.

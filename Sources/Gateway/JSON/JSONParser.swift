@@ -1,12 +1,12 @@
 /// Why a text is no JSON, and at which byte.
-struct JSONSyntaxError: Error, Equatable {
+package struct JSONSyntaxError: Error, Equatable {
   var message: String
   var offset: Int
 }
 
 /// Reads a JSON text. It is stricter than Foundation's (a key must not appear twice, numbers must be finite) and several times as
 /// fast on the small bodies that a sale is made of.
-struct JSONParser {
+package struct JSONParser {
   /// How deep arrays and objects may lie in each other: the contract's deepest body has six levels.
   private static let maximumDepth = 16
 
@@ -16,7 +16,7 @@ struct JSONParser {
   private let bytes: [UInt8]
   private var position = 0
 
-  static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
+  package static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
     var parser = JSONParser(bytes: bytes)
     parser.skipSpace()
     let value = try parser.value(depth: 0)

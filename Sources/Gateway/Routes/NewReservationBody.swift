@@ -1,11 +1,11 @@
 import NIOHTTP1
 import Pipeline
-import Ticketing
+package import Ticketing
 
 /// Reads the body of a request for tickets against the contract's `NewReservation` and the event's sections and seats.
-enum NewReservationBody {
+package enum NewReservationBody {
   /// - Throws: `422` with all that is wrong.
-  static func read(_ json: JSONValue, customer: CustomerID, event: KnownEvent) throws -> Command.Request {
+  package static func read(_ json: JSONValue, customer: CustomerID, event: KnownEvent) throws -> Command.Request {
     let errors = Body.Errors()
     guard let body = Body(json, keys: ["selection", "fallbacks"], errors) else { throw Problem.invalid(errors.found) }
     let first = body.require("selection").flatMap { selection($0, body.path("selection"), event, errors) }

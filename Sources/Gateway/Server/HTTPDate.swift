@@ -2,10 +2,10 @@ import Glibc
 import Synchronization
 
 /// The `Date` of responses (RFC 9110, 5.6.7), written once a second.
-enum HTTPDate {
+package enum HTTPDate {
   private static let last = Mutex((second: time_t(-1), text: ""))
 
-  static func now() -> String {
+  package static func now() -> String {
     let second = time(nil)
     return last.withLock { last in
       if last.second != second { last = (second, text(of: second)) }

@@ -1,0 +1,33 @@
+import Benchmark
+import Glibc
+
+// `microbench` measures times; see `microbench --help`.
+// `microbench count [NAME]…` does each benchmark, or those named, a fixed number of times, and prints their names and these numbers.
+if CommandLine.arguments.dropFirst().first == "count" {
+  guard getenv("SWIFT_DETERMINISTIC_HASHING") != nil else {
+    print("microbench: without SWIFT_DETERMINISTIC_HASHING the counts would differ from run to run")
+    exit(2)
+  }
+  let names = CommandLine.arguments.dropFirst(2)
+  if let unknown = names.first(where: { name in !Microbenchmark.all.contains { $0.name == name } }) {
+    print("microbench: there is no benchmark called '\(unknown)'")
+    exit(2)
+  }
+  for benchmark in Microbenchmark.all where names.isEmpty || names.contains(benchmark.name) {
+    benchmark.count()
+    print(benchmark.name, benchmark.iterations, separator: "\t")
+  }
+} else {
+  let suite = BenchmarkSuite(name: "") { suite in
+    for benchmark in Microbenchmark.all {
+      // What several of them need would not fit into memory all at once.
+      var body: (() -> Void)?
+      suite.benchmark(benchmark.name) { (state: inout BenchmarkState) in
+        let run = body ?? benchmark.prepare()
+        body = run
+        try state.measure { run() }
+      }
+    }
+  }
+  Benchmark.main([suite])
+}
