@@ -7,8 +7,7 @@ extension Inventory {
   /// A run leaves a seat alone if, of the free seats that it is cut from, exactly one remains to its left or to its right.
   /// Whether it leaves one or two makes no difference. A seat that was alone before is not the run's doing and does not count.
   func bestRun(of quantity: Int, in section: SectionIndex) -> Range<SeatIndex>? {
-    let rows = plan.rows(of: section)
-    guard let row = rows.first(where: { Int(longestRuns[$0]) >= quantity }) else { return nil }
+    guard let row = longestRuns.firstRow(of: plan.rows(of: section), withRunOf: quantity) else { return nil }
     return bestPlacement(of: quantity, among: freeRuns(in: row), row: row)
       .map { SeatIndex($0.start)..<SeatIndex($0.start + quantity) }
   }
@@ -25,7 +24,9 @@ extension Inventory {
     // A shorter run is of no use: even with the longest ones beside it, there would be too few seats. So rows that have no run of
     // this length are passed over unread. Their runs stay in `lengths`, but never are among the longest that are counted there.
     var shortest = quantity - lengths.total(ofLongest: runsLeft - 1)
-    for row in plan.rows(of: section) where seats.count < quantity && Int(longestRuns[row]) >= shortest {
+    var rows = plan.rows(of: section)
+    while seats.count < quantity, let row = longestRuns.firstRow(of: rows, withRunOf: shortest) {
+      rows = row + 1..<rows.upperBound
       let runs = freeRuns(in: row).sorted { ($1.count, $0.lowerBound) < ($0.count, $1.lowerBound) }
       for run in runs { lengths.remove(run.count) }
       // As many of this row's runs as leave it possible to seat the others behind it. One at least does.

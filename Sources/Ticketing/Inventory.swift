@@ -10,7 +10,7 @@ struct Inventory: Sendable {
   /// By seat, as the seat map shows it.
   private(set) var letters: [UInt8]
   /// By row.
-  private(set) var longestRuns: [UInt16]
+  private(set) var longestRuns: LongestRuns
   /// By section: how many free runs there are of each length that matters when a party has to be split.
   private(set) var runLengths: [RunLengths]
 
@@ -19,7 +19,7 @@ struct Inventory: Sendable {
     self.plan = plan
     available = plan.sections.indices.map(plan.capacity)
     letters = Array(repeating: Inventory.free, count: plan.seatCount)
-    longestRuns = Array(repeating: 0, count: plan.rowCount)
+    longestRuns = LongestRuns(count: plan.rowCount)
     runLengths = plan.sections.map { _ in RunLengths() }
     for row in 0..<plan.rowCount { addRuns(of: row) }
   }
@@ -68,7 +68,7 @@ struct Inventory: Sendable {
       longest = max(longest, run.count)
       runLengths[section].add(run.count)
     }
-    longestRuns[row] = UInt16(clamping: longest)
+    longestRuns[row] = longest
   }
 }
 

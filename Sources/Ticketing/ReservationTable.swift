@@ -1,27 +1,25 @@
 /// The live reservations: found by id and by customer, and in order of expiry. Records are small and lie side by side; a
 /// reservation's seats are a chain through one array that has an entry per seat.
 struct ReservationTable: Sendable {
+  /// 64 bytes: the memory of an event that sells one ticket at a time is little else.
   struct Record {
     let id: ReservationID
     let customer: CustomerID
     let sequence: Int64
     var expiresAt: Timestamp
-    var version: Int64
-    var extensionsUsed: Int32
-    let quantity: Int32
-    /// Of general admission, or -1 if it has seats.
-    let section: Int32
-    /// The first of its seats, or -1 if it has places.
-    let firstSeat: SeatIndex
-    /// The customer's reservation that was made before this one, or -1.
-    var nextOfCustomer: Slot
+    var version: Int32
+    /// In ``ExpiryHeap``.
     var heapPosition: Int32
+    /// The first of its seats; in general admission, how many places it has.
+    let firstSeatOrQuantity: Int32
+    /// Of general admission, or -1 if it has seats.
+    let section: Int16
+    var extensionsUsed: Int16
   }
 
-  private(set) var records: [Record] = []
+  private(set) var records = PiecewiseArray<Record>()
   private var emptySlots: [Slot] = []
   private var slotsByID = SlotIndex()
-  /// Leads to the customer's newest reservation.
   private var slotsByCustomer = SlotIndex()
   /// By seat: the next seat of the same reservation, or -1.
   private var nextSeats: [SeatIndex]
@@ -34,7 +32,7 @@ struct ReservationTable: Sendable {
   var count: Int { records.count - emptySlots.count }
 
   func slot(of id: ReservationID) -> Slot? {
-    slotsByID.slot(hash: SlotIndex.hash(id)) { records[Int($0)].id == id }
+    slotsByID.firstSlot(hash: id.slotHash) { records[Int($0)].id == id }
   }
 
   subscript(slot: Slot) -> Record { records[Int(slot)] }
@@ -43,37 +41,33 @@ struct ReservationTable: Sendable {
     let record = self[slot]
     return LiveReservation(
       id: record.id, sequence: record.sequence, customer: record.customer, allocation: allocation(of: record),
-      expiresAt: record.expiresAt, extensionsUsed: Int(record.extensionsUsed), version: record.version)
+      expiresAt: record.expiresAt, extensionsUsed: Int(record.extensionsUsed), version: Int64(record.version))
   }
 
   /// How many tickets the customer has over all live reservations.
   func tickets(of customer: CustomerID) -> Int {
     var tickets = 0
-    var next = newestSlot(of: customer)
-    while let slot = next {
-      tickets += Int(self[slot].quantity)
-      next = self[slot].nextOfCustomer < 0 ? nil : self[slot].nextOfCustomer
+    slotsByCustomer.forEachSlot(hash: customer.slotHash) { slot in
+      if self[slot].customer == customer { tickets += quantity(of: self[slot]) }
     }
     return tickets
   }
 
   /// The id must be new, its tickets nobody else's, its seats ascending.
   mutating func insert(_ reservation: LiveReservation) {
-    let newest = newestSlot(of: reservation.customer)
-    var section: Int32 = -1
-    var firstSeat: SeatIndex = -1
+    let section: Int16
+    let firstSeatOrQuantity: Int32
     switch reservation.allocation {
-    case .places(let place, _): section = Int32(place)
+    case .places(let place, let quantity): (section, firstSeatOrQuantity) = (Int16(place), Int32(quantity))
     case .seats(let seats):
-      firstSeat = seats[0]
+      (section, firstSeatOrQuantity) = (-1, seats[0])
       for (seat, next) in zip(seats, seats.dropFirst()) { nextSeats[Int(seat)] = next }
       nextSeats[Int(seats[seats.count - 1])] = -1
     }
     let record = Record(
       id: reservation.id, customer: reservation.customer, sequence: reservation.sequence, expiresAt: reservation.expiresAt,
-      version: reservation.version, extensionsUsed: Int32(clamping: reservation.extensionsUsed),
-      quantity: Int32(reservation.allocation.quantity), section: section, firstSeat: firstSeat, nextOfCustomer: newest ?? -1,
-      heapPosition: -1)
+      version: Int32(clamping: reservation.version), heapPosition: -1, firstSeatOrQuantity: firstSeatOrQuantity,
+      section: section, extensionsUsed: Int16(clamping: reservation.extensionsUsed))
     let slot: Slot
     if let empty = emptySlots.popLast() {
       slot = empty
@@ -82,12 +76,8 @@ struct ReservationTable: Sendable {
       slot = Slot(records.count)
       records.append(record)
     }
-    slotsByID.insert(slot, hash: SlotIndex.hash(record.id))
-    if let newest {
-      slotsByCustomer.replace(newest, with: slot, hash: SlotIndex.hash(record.customer))
-    } else {
-      slotsByCustomer.insert(slot, hash: SlotIndex.hash(record.customer))
-    }
+    slotsByID.insert(slot, hash: record.id.slotHash) { records[Int($0)].id.slotHash }
+    slotsByCustomer.insert(slot, hash: record.customer.slotHash) { records[Int($0)].customer.slotHash }
     expiries.insert(slot, &records)
   }
 
@@ -95,8 +85,8 @@ struct ReservationTable: Sendable {
   mutating func remove(_ slot: Slot) -> Allocation {
     let record = self[slot]
     let allocation = allocation(of: record)
-    slotsByID.remove(slot, hash: SlotIndex.hash(record.id))
-    unlink(record, at: slot)
+    slotsByID.remove(slot, hash: record.id.slotHash) { records[Int($0)].id.slotHash }
+    slotsByCustomer.remove(slot, hash: record.customer.slotHash) { records[Int($0)].customer.slotHash }
     expiries.remove(slot, &records)
     emptySlots.append(slot)
     return allocation
@@ -109,33 +99,25 @@ struct ReservationTable: Sendable {
     expiries.reorder(slot, &records)
   }
 
-  private func newestSlot(of customer: CustomerID) -> Slot? {
-    slotsByCustomer.slot(hash: SlotIndex.hash(customer)) { records[Int($0)].customer == customer }
+  private func quantity(of record: Record) -> Int {
+    if record.section >= 0 { return Int(record.firstSeatOrQuantity) }
+    var quantity = 0
+    forEachSeat(of: record) { _ in quantity += 1 }
+    return quantity
   }
 
   private func allocation(of record: Record) -> Allocation {
-    if record.section >= 0 { return .places(section: Int(record.section), quantity: Int(record.quantity)) }
+    if record.section >= 0 { return .places(section: Int(record.section), quantity: Int(record.firstSeatOrQuantity)) }
     var seats: [SeatIndex] = []
-    seats.reserveCapacity(Int(record.quantity))
-    var seat = record.firstSeat
-    while seat >= 0 {
-      seats.append(seat)
-      seat = nextSeats[Int(seat)]
-    }
+    forEachSeat(of: record) { seats.append($0) }
     return .seats(seats)
   }
 
-  /// Takes the record out of its customer's chain.
-  private mutating func unlink(_ record: Record, at slot: Slot) {
-    let hash = SlotIndex.hash(record.customer)
-    guard var newer = newestSlot(of: record.customer) else { return }
-    if newer != slot {
-      while records[Int(newer)].nextOfCustomer != slot { newer = records[Int(newer)].nextOfCustomer }
-      records[Int(newer)].nextOfCustomer = record.nextOfCustomer
-    } else if record.nextOfCustomer >= 0 {
-      slotsByCustomer.replace(slot, with: record.nextOfCustomer, hash: hash)
-    } else {
-      slotsByCustomer.remove(slot, hash: hash)
+  private func forEachSeat(of record: Record, _ body: (SeatIndex) -> Void) {
+    var seat = record.firstSeatOrQuantity
+    while seat >= 0 {
+      body(seat)
+      seat = nextSeats[Int(seat)]
     }
   }
 }

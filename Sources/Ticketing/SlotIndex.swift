@@ -1,76 +1,93 @@
 /// A record's place in a table.
 typealias Slot = Int32
 
-/// Finds a record's slot by a key that the record itself has: a hash table of eight bytes an entry, where a dictionary would keep
-/// every key of 16 bytes a second time. It probes linearly, and closes the gap when an entry is removed.
+/// Finds records' slots by a key that the records themselves have: a hash table of four bytes an entry, where a dictionary would keep
+/// every key of 16 bytes a second time. Several records may have the same key. It probes linearly, and closes the gap when an entry is
+/// removed.
 struct SlotIndex: Sendable {
-  private struct Entry {
-    static let empty = Entry(hash: 0, slot: -1)
-    var hash: UInt32
-    var slot: Slot
-    var isEmpty: Bool { slot < 0 }
+  /// An entry is a slot in as many low bits as a position has, and above them the same bits of the key's hash: hardly any other
+  /// record has to be looked at.
+  private typealias Entry = UInt32
+  private static let empty = Entry.max
+
+  /// A power of two of them, at least a quarter empty, and more than the highest slot.
+  private var entries: [Entry] = Array(repeating: empty, count: 16)
+  private var count = 0
+  private var mask: Entry { Entry(entries.count - 1) }
+
+  /// The slots whose records may have a key with this hash; the caller compares the keys.
+  func forEachSlot(hash: UInt32, _ body: (Slot) -> Void) {
+    _ = firstSlot(hash: hash) { slot in
+      body(slot)
+      return false
+    }
   }
 
-  /// A power of two of them, at least a quarter empty.
-  private var entries: [Entry] = Array(repeating: .empty, count: 16)
-  private var count = 0
-  private var mask: Int { entries.count - 1 }
-
-  static func hash(_ key: some Identifier) -> UInt32 { UInt32(truncatingIfNeeded: key.hashValue) }
-
-  /// The slot whose record has the key: the caller compares it, `hash` being the key's.
-  func slot(hash: UInt32, where hasKey: (Slot) -> Bool) -> Slot? {
-    var position = Int(hash) & mask
-    while !entries[position].isEmpty {
-      if entries[position].hash == hash && hasKey(entries[position].slot) { return entries[position].slot }
+  /// The first slot whose record has the key: the caller compares it, `hash` being the key's.
+  func firstSlot(hash: UInt32, where hasKey: (Slot) -> Bool) -> Slot? {
+    let mask = mask
+    var position = hash & mask
+    while case let entry = entries[Int(position)], entry != Self.empty {
+      if (entry ^ hash) & ~mask == 0, hasKey(Slot(entry & mask)) { return Slot(entry & mask) }
       position = (position + 1) & mask
     }
     return nil
   }
 
-  /// The key must not be there.
-  mutating func insert(_ slot: Slot, hash: UInt32) {
-    if (count + 1) * 4 > entries.count * 3 { grow() }
-    place(Entry(hash: hash, slot: slot))
+  /// - Parameter hashOf: the hash of the key of a slot's record.
+  mutating func insert(_ slot: Slot, hash: UInt32, hashOf: (Slot) -> UInt32) {
+    while (max(count, Int(slot)) + 1) * 4 > entries.count * 3 { grow(hashOf) }
+    place(slot, hash: hash)
     count += 1
   }
 
-  /// Has the key lead to another slot from now on.
-  mutating func replace(_ slot: Slot, with other: Slot, hash: UInt32) {
-    entries[position(of: slot, hash: hash)].slot = other
-  }
-
-  mutating func remove(_ slot: Slot, hash: UInt32) {
-    var gap = position(of: slot, hash: hash)
+  mutating func remove(_ slot: Slot, hash: UInt32, hashOf: (Slot) -> UInt32) {
+    let mask = mask
+    var gap = hash & mask
+    while entries[Int(gap)] & mask != slot { gap = (gap + 1) & mask }
     var position = (gap + 1) & mask
-    while !entries[position].isEmpty {
+    while case let entry = entries[Int(position)], entry != Self.empty {
       // It may move into the gap if it still is not before the position that its hash leads to.
-      let home = Int(entries[position].hash) & mask
-      if (position - home) & mask >= (position - gap) & mask {
-        entries[gap] = entries[position]
+      let home = hashOf(Slot(entry & mask)) & mask
+      if (position &- home) & mask >= (position &- gap) & mask {
+        entries[Int(gap)] = entry
         gap = position
       }
       position = (position + 1) & mask
     }
-    entries[gap] = .empty
+    entries[Int(gap)] = Self.empty
     count -= 1
   }
 
-  private func position(of slot: Slot, hash: UInt32) -> Int {
-    var position = Int(hash) & mask
-    while entries[position].slot != slot { position = (position + 1) & mask }
-    return position
+  private mutating func place(_ slot: Slot, hash: UInt32) {
+    let mask = mask
+    var position = hash & mask
+    while entries[Int(position)] != Self.empty { position = (position + 1) & mask }
+    entries[Int(position)] = hash & ~mask | Entry(slot)
   }
 
-  private mutating func place(_ entry: Entry) {
-    var position = Int(entry.hash) & mask
-    while !entries[position].isEmpty { position = (position + 1) & mask }
-    entries[position] = entry
+  private mutating func grow(_ hashOf: (Slot) -> UInt32) {
+    let slots = entries.lazy.filter { $0 != Self.empty }.map { [mask] in Slot($0 & mask) }
+    var larger = SlotIndex()
+    larger.entries = Array(repeating: Self.empty, count: entries.count * 2)
+    larger.count = count
+    for slot in slots { larger.place(slot, hash: hashOf(slot)) }
+    self = larger
   }
+}
 
-  private mutating func grow() {
-    let old = entries
-    entries = Array(repeating: .empty, count: old.count * 2)
-    for entry in old where !entry.isEmpty { place(entry) }
+extension Identifier {
+  /// Where to look for it. Ids are evenly spread already, but whoever can choose some must not know which ones collide: so a secret
+  /// of this process is mixed in. `Hasher` took a third of all that a decision costs.
+  var slotHash: UInt32 {
+    let (low, high) = (UInt64(truncatingIfNeeded: rawValue), UInt64(truncatingIfNeeded: rawValue >> 64))
+    let product = (low ^ SlotSecret.low).multipliedFullWidth(by: high ^ SlotSecret.high)
+    return UInt32(truncatingIfNeeded: product.low ^ product.high)
   }
+}
+
+/// From the seed that Swift gives each process.
+private enum SlotSecret {
+  static let low = UInt64(truncatingIfNeeded: 1.hashValue)
+  static let high = UInt64(truncatingIfNeeded: 2.hashValue)
 }

@@ -30,7 +30,11 @@ final class Sale {
   /// A millisecond after the command before.
   @discardableResult func perform(_ action: Command.Action, _ id: CommandID = CommandID(1)) -> Outcome {
     now.microseconds += 1000
-    let command = Command(id: id, event: state.event.id, action: action, acceptedAt: present)
+    return Self.perform(Command(id: id, event: state.event.id, action: action, acceptedAt: present), on: &state, at: now)
+  }
+
+  /// The state is not copied, as it is not in a worker.
+  private static func perform(_ command: Command, on state: inout EventState, at now: Timestamp) -> Outcome {
     let decision = decide(command, given: state, at: now)
     state.apply(decision)
     return decision.outcome

@@ -14,13 +14,13 @@ struct SlotIndexTests {
     for _ in 0..<300 {
       let slot = Slot.random(in: 0..<60, using: &random)
       if present.remove(slot) != nil {
-        index.remove(slot, hash: keys[Int(slot)])
+        index.remove(slot, hash: keys[Int(slot)]) { keys[Int($0)] }
       } else {
-        index.insert(slot, hash: keys[Int(slot)])
+        index.insert(slot, hash: keys[Int(slot)]) { keys[Int($0)] }
         present.insert(slot)
       }
       for slot in 0..<Slot(60) {
-        let found = index.slot(hash: keys[Int(slot)]) { $0 == slot }
+        let found = index.firstSlot(hash: keys[Int(slot)]) { $0 == slot }
         try #require(found == (present.contains(slot) ? slot : nil), "seed \(seed), slot \(slot)")
       }
     }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The instructions that each microbenchmark takes, counted by callgrind: unlike times, they are the same on a busy machine.
+# The instructions that each microbenchmark takes, counted by callgrind: unlike times, they are the same on a busy machine. And the bytes
+# that a reservation takes in a worker's memory.
 
 # Names and counts, a tab between; beside them stands what is counted now.
 baseline=$checkout/Tests/Microbench/instructions
@@ -57,13 +58,18 @@ count_instructions() {
     total=$(sed -n 's/^\(totals\|summary\): *//p' "$directory/out.$number" | head -n 1) || return
     printf '%s\t%d\n' "$name" $(((total + iterations / 2) / iterations))
   done <"$state/callgrind.log" >"$state/instructions"
+  # Beside them, what an event takes in memory: where its tables have just grown, and large.
+  local venue
+  for venue in standing seated; do
+    "$directory/microbench" memory "$venue" 98310 && "$directory/microbench" memory "$venue" 1000000 || return
+  done >>"$state/instructions"
 }
 
 # Prints a table; fails where something takes more than the baseline allows, or is missing on either side.
 compare_instructions() {
   awk -F '\t' -v tolerance="$tolerance" '
     function show(name, before, now, remark) { printf "%-58s %10s %10s  %s\n", name, before, now, remark }
-    BEGIN { show("Instructions", "baseline", "now", "") }
+    BEGIN { show("Instructions, bytes", "baseline", "now", "") }
     FNR == NR { before[$1] = $2; next }
     !($1 in before) { show($1, "-", $2, "NOT IN THE BASELINE"); failed = 1; next }
     {
