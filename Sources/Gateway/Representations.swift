@@ -4,9 +4,9 @@ package import Ticketing
 // How things look to clients: the schemas of the contract.
 
 extension JSONWriter {
-  mutating func member(_ key: StaticString, _ time: Timestamp) { member(key, time.rfc3339) }
+  mutating func member(_ key: StaticString, _ time: Timestamp) { member(key, plain: time.rfc3339) }
 
-  mutating func member(_ key: StaticString, _ id: some Identifier) { member(key, id.description) }
+  mutating func member(_ key: StaticString, _ id: some Identifier) { member(key, plain: id.description) }
 
   mutating func member(_ key: StaticString, _ money: Money) {
     object(key) {

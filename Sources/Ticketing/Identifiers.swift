@@ -10,18 +10,20 @@ extension Identifier {
 
   /// The UUID in its canonical form: lower-case hexadecimal in groups of 8, 4, 4, 4 and 12.
   public var description: String {
-    String(unsafeUninitializedCapacity: 36) { buffer in
-      var position = 0
-      for nibble in 0..<32 {
-        if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
-          buffer[position] = UInt8(ascii: "-")
-          position += 1
+    withUnsafeBytes(of: rawValue.bigEndian) { bytes in
+      String(unsafeUninitializedCapacity: 36) { text in
+        var position = 0
+        for (index, byte) in bytes.enumerated() {
+          if index == 4 || index == 6 || index == 8 || index == 10 {
+            text[position] = UInt8(ascii: "-")
+            position += 1
+          }
+          text[position] = hexadecimalDigit(byte >> 4)
+          text[position + 1] = hexadecimalDigit(byte & 0xF)
+          position += 2
         }
-        let digit = UInt8(truncatingIfNeeded: rawValue >> (4 * (31 - nibble))) & 0xF
-        buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-        position += 1
+        return position
       }
-      return 36
     }
   }
 
@@ -29,27 +31,37 @@ extension Identifier {
   // Inlinable, so that it is compiled for the text at hand: unspecialised it took 2 % of a gateway's time.
   @inlinable
   public init?(_ text: some StringProtocol) {
-    var value: UInt128 = 0
-    var position = 0
-    for byte in text.utf8 {
-      if position == 8 || position == 13 || position == 18 || position == 23 {
-        guard byte == UInt8(ascii: "-") else { return nil }
-      } else {
-        let digit: UInt8
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
-        default: return nil
-        }
-        value = value << 4 | UInt128(digit)
-      }
-      position += 1
-      if position > 36 { return nil }
-    }
-    guard position == 36 else { return nil }
+    // The bytes where they lie: taken one by one through a generic's interface, they cost thirty times as much.
+    guard let value = text.utf8.withContiguousStorageIfAvailable(uuid(in:)) ?? Array(text.utf8).withUnsafeBufferPointer(uuid(in:))
+    else { return nil }
     self.init(value)
   }
+}
+
+private func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+  value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+}
+
+private func uuid(in text: UnsafeBufferPointer<UInt8>) -> UInt128? {
+  guard text.count == 36 else { return nil }
+  var halves: (high: UInt64, low: UInt64) = (0, 0)
+  for position in 0..<36 {
+    let byte = text[position]
+    if position == 8 || position == 13 || position == 18 || position == 23 {
+      guard byte == UInt8(ascii: "-") else { return nil }
+      continue
+    }
+    let digit: UInt8
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+    default: return nil
+    }
+    // The third group ends the number's upper half.
+    if position < 18 { halves.high = halves.high << 4 | UInt64(digit) } else { halves.low = halves.low << 4 | UInt64(digit) }
+  }
+  return UInt128(halves.high) << 64 | UInt128(halves.low)
 }
 
 /// Names an event.

@@ -13,7 +13,7 @@ struct BodyTests {
 
   @Test(arguments: [("[]", "an array"), ("null", "null"), ("1", "a number"), ("\"\"", "a string"), ("true", "a boolean")])
   func `what is no object is refused`(text: String, kind: String) throws {
-    #expect(Body(try json(text), at: "/a", keys: [], errors) == nil)
+    #expect(Body(try json(text), at: .member(.root, "a"), keys: [], errors) == nil)
     #expect(found == ["/a: must be an object, not \(kind)"])
   }
 

@@ -112,9 +112,15 @@ package struct JSONParser {
   private mutating func string() throws(JSONSyntaxError) -> String {
     position += 1
     let start = position
-    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
+    var isASCII = true
+    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+      if byte >= 0x80 { isASCII = false }
+      position += 1
+    }
     if next == UInt8(ascii: "\"") {
       defer { position += 1 }
+      // Nearly all are, and then there is nothing to validate.
+      if isASCII { return String(decoding: bytes[start..<position], as: UTF8.self) }
       return try text(bytes[start..<position])
     }
     var unescaped = Array(bytes[start..<position])

@@ -18,7 +18,13 @@ struct JSONWriter {
 
   mutating func member(_ key: StaticString, _ value: some BinaryInteger) {
     self.key(key)
-    raw(String(value))
+    number(Int64(value))
+  }
+
+  /// A text of nothing but letters, digits and the like.
+  mutating func member(_ key: StaticString, plain value: String) {
+    self.key(key)
+    quoted(value)
   }
 
   /// With at most three decimals.
@@ -50,7 +56,7 @@ struct JSONWriter {
 
   mutating func element(_ value: some BinaryInteger) {
     separate()
-    raw(String(value))
+    number(Int64(value))
   }
 
   mutating func element(_ body: (inout JSONWriter) -> Void) {
@@ -74,10 +80,13 @@ struct JSONWriter {
   }
 
   private mutating func key(_ key: StaticString) {
-    separate()
-    raw("\"")
+    let comma = needsComma
+    needsComma = true
+    if comma { bytes.append(UInt8(ascii: ",")) }
+    bytes.append(UInt8(ascii: "\""))
     raw(key)
-    raw("\":")
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(UInt8(ascii: ":"))
   }
 
   private mutating func separate() {
@@ -87,9 +96,37 @@ struct JSONWriter {
 
   private mutating func raw(_ text: StaticString) { text.withUTF8Buffer { bytes.append(contentsOf: $0) } }
 
-  private mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
+  private mutating func raw(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes.append(contentsOf: $0) }
+  }
+
+  private mutating func number(_ value: Int64) {
+    if value < 0 { bytes.append(UInt8(ascii: "-")) }
+    digits(value.magnitude)
+  }
+
+  private mutating func digits(_ value: UInt64) {
+    if value >= 10 { digits(value / 10) }
+    bytes.append(UInt8(ascii: "0") + UInt8(value % 10))
+  }
+
+  private mutating func quoted(_ text: String) {
+    bytes.append(UInt8(ascii: "\""))
+    raw(text)
+    bytes.append(UInt8(ascii: "\""))
+  }
 
   private mutating func string(_ value: String) {
+    var value = value
+    let isPlain = value.withUTF8 { text in
+      !text.contains { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }
+    }
+    // Byte by byte was a quarter of what a reservation's JSON cost.
+    if isPlain { quoted(value) } else { escaped(value) }
+  }
+
+  private mutating func escaped(_ value: String) {
     bytes.append(UInt8(ascii: "\""))
     for byte in value.utf8 {
       switch byte {

@@ -56,28 +56,24 @@ extension Timestamp {
     let milliseconds = Int(microseconds >= 0 ? microseconds / 1000 : (microseconds - 999) / 1000)
     let (days, rest) = Self.floorDivide(milliseconds, 86_400_000)
     let (year, month, day) = Self.civil(days: days)
-    return String(unsafeUninitializedCapacity: 32) { buffer in
+    return String(unsafeUninitializedCapacity: 24) { buffer in
       var length = 0
-      func write(_ value: Int, digits: Int, then separator: Character? = nil) {
-        var divisor = 1
-        for _ in 1..<digits { divisor *= 10 }
-        while divisor > 0 {
-          buffer[length] = UInt8(ascii: "0") + UInt8(value / divisor % 10)
-          length += 1
-          divisor /= 10
+      func write(_ value: Int, digits: Int, then separator: UInt8) {
+        var value = value
+        for position in stride(from: length + digits - 1, through: length, by: -1) {
+          buffer[position] = UInt8(ascii: "0") + UInt8(value % 10)
+          value /= 10
         }
-        if let separator = separator?.asciiValue {
-          buffer[length] = separator
-          length += 1
-        }
+        buffer[length + digits] = separator
+        length += digits + 1
       }
-      write(year, digits: 4, then: "-")
-      write(month, digits: 2, then: "-")
-      write(day, digits: 2, then: "T")
-      write(rest / 3_600_000, digits: 2, then: ":")
-      write(rest / 60_000 % 60, digits: 2, then: ":")
-      write(rest / 1000 % 60, digits: 2, then: rest % 1000 == 0 ? "Z" : ".")
-      if rest % 1000 != 0 { write(rest % 1000, digits: 3, then: "Z") }
+      write(year, digits: 4, then: UInt8(ascii: "-"))
+      write(month, digits: 2, then: UInt8(ascii: "-"))
+      write(day, digits: 2, then: UInt8(ascii: "T"))
+      write(rest / 3_600_000, digits: 2, then: UInt8(ascii: ":"))
+      write(rest / 60_000 % 60, digits: 2, then: UInt8(ascii: ":"))
+      write(rest / 1000 % 60, digits: 2, then: UInt8(ascii: rest % 1000 == 0 ? "Z" : "."))
+      if rest % 1000 != 0 { write(rest % 1000, digits: 3, then: UInt8(ascii: "Z")) }
       return length
     }
   }

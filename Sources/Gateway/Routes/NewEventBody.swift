@@ -65,7 +65,7 @@ enum NewEventBody {
     return sections
   }
 
-  private static func section(_ value: JSONValue, _ pointer: String, _ errors: Body.Errors) -> Section? {
+  private static func section(_ value: JSONValue, _ pointer: JSONPointer, _ errors: Body.Errors) -> Section? {
     guard case .object(let members) = value, let kind = members.first(where: { $0.key == "kind" })?.value else {
       errors.add(pointer, "must be an object with a kind")
       return nil
