@@ -9,6 +9,7 @@ enum Base64URL {
 
   static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var letters: [UInt8] = []
+    letters.reserveCapacity(64)
     var buffer: UInt32 = 0
     var bits = 0
     for byte in bytes {
@@ -25,7 +26,9 @@ enum Base64URL {
 
   /// Nil for anything but what ``encode(_:)`` gives: each value has one spelling.
   static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
+    let values = values
     var bytes: [UInt8] = []
+    bytes.reserveCapacity(64)
     var buffer: UInt32 = 0
     var bits = 0
     for letter in text {

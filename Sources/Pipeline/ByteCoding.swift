@@ -4,8 +4,15 @@ public struct ByteWriter: Sendable {
 
   public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
-  public mutating func write(_ value: some FixedWidthInteger) {
-    withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+  public mutating func write<Number: FixedWidthInteger & BitwiseCopyable>(_ value: Number) {
+    // Written where it goes: appending its bytes, as a sequence or one by one, takes several times as long.
+    let size = MemoryLayout<Number>.size
+    bytes.append(addingCapacity: size) { room in
+      room.withUnsafeMutableBufferPointer { room, count in
+        UnsafeMutableRawBufferPointer(room).storeBytes(of: value.bigEndian, toByteOffset: count, as: Number.self)
+        count += size
+      }
+    }
   }
 
   public mutating func write(raw: [UInt8]) { bytes.append(contentsOf: raw) }
@@ -14,6 +21,16 @@ public struct ByteWriter: Sendable {
   public mutating func write(counted: [UInt8]) {
     write(UInt32(counted.count))
     bytes.append(contentsOf: counted)
+  }
+
+  /// What `body` writes, preceded by its length in bytes, in 4 bytes.
+  mutating func writeCounted(_ body: (inout ByteWriter) -> Void) {
+    let start = bytes.count
+    write(UInt32(0))
+    body(&self)
+    withUnsafeBytes(of: UInt32(bytes.count - start - 4).bigEndian) { count in
+      for (index, byte) in count.enumerated() { bytes[start + index] = byte }
+    }
   }
 
   /// UTF-8 preceded by its length in bytes, in 4 bytes.
@@ -44,11 +61,11 @@ public struct ByteReader: Sendable {
 
   public var isAtEnd: Bool { position == end }
 
-  public mutating func read<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(CodingFailure) -> Number {
+  public mutating func read<Number: FixedWidthInteger & BitwiseCopyable>(
+    _ type: Number.Type = Number.self
+  ) throws(CodingFailure) -> Number {
     let start = try skip(MemoryLayout<Number>.size)
-    var value: Number = 0
-    for index in start..<position { value = (value << 8) | Number(truncatingIfNeeded: bytes[index]) }
-    return value
+    return Number(bigEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start, as: Number.self) })
   }
 
   /// Bytes preceded by their number.

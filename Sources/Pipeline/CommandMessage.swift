@@ -31,10 +31,10 @@ public enum CommandMessage {
     writer.write(version)
     writer.write(UInt16(commands.count))
     for queued in commands {
-      var part = ByteWriter(capacity: 96)
-      part.write(queued.ordinal)
-      part.write(queued.command)
-      writer.write(counted: part.bytes)
+      writer.writeCounted { part in
+        part.write(queued.ordinal)
+        part.write(queued.command)
+      }
     }
     return writer.bytes
   }
