@@ -13,7 +13,7 @@ struct ReservationTableTests {
       table.insert(
         LiveReservation(
           id: ReservationID(UInt128(number)), sequence: Int64(number), customer: CustomerID(UInt128(number % 3)),
-          allocation: number % 2 == 0 ? .seats([SeatIndex(number - 2), SeatIndex(number - 1)]) : .places(section: 0, quantity: 5),
+          allocation: number % 2 == 0 ? .seats([number - 2, number - 1].map { SeatIndex($0) }) : .places(section: 0, quantity: 5),
           expiresAt: opening))
     }
     for number in stride(from: 1, through: 200, by: 7) {

@@ -152,7 +152,9 @@ struct Body {
     value(key).map { elements($0, key, count) } ?? []
   }
 
-  private func elements(_ value: JSONValue, _ key: String, _ count: ClosedRange<Int>) -> [(value: JSONValue, pointer: JSONPointer)] {
+  private func elements(
+    _ value: JSONValue, _ key: String, _ count: ClosedRange<Int>
+  ) -> [(value: JSONValue, pointer: JSONPointer)] {
     guard case .array(let elements) = value else {
       fail(key, "must be an array, not \(value.kind)")
       return []

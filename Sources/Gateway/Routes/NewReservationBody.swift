@@ -14,7 +14,9 @@ package enum NewReservationBody {
     return Command.Request(customer: customer, selection: first, fallbacks: fallbacks)
   }
 
-  private static func selection(_ value: JSONValue, _ pointer: JSONPointer, _ event: KnownEvent, _ errors: Body.Errors) -> Selection? {
+  private static func selection(
+    _ value: JSONValue, _ pointer: JSONPointer, _ event: KnownEvent, _ errors: Body.Errors
+  ) -> Selection? {
     guard case .object(let members) = value else {
       errors.add(pointer, "must be an object, not \(value.kind)")
       return nil
