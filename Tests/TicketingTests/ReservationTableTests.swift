@@ -10,10 +10,11 @@ struct ReservationTableTests {
   @Test func `a customer's tickets are counted over all reservations, wherever they stand in the tables`() {
     var table = ReservationTable(seatCount: 200)
     for number in 1...200 {
+      let seats = [number - 2, number - 1].map { SeatIndex($0) }
       table.insert(
         LiveReservation(
           id: ReservationID(UInt128(number)), sequence: Int64(number), customer: CustomerID(UInt128(number % 3)),
-          allocation: number % 2 == 0 ? .seats([number - 2, number - 1].map { SeatIndex($0) }) : .places(section: 0, quantity: 5),
+          allocation: number % 2 == 0 ? .seats(seats) : .places(section: 0, quantity: 5),
           expiresAt: opening))
     }
     for number in stride(from: 1, through: 200, by: 7) {
