@@ -6,6 +6,8 @@ import Ticketing
 /// reservation's id begins with the same four bytes.
 enum RedisKeys {
   static func reservation(_ id: ReservationID) -> String { "th:{\(tag(id.rawValue))}:reservation:\(id)" }
+  /// How many requests rely on the reservation's note besides the one that made it.
+  static func repetitions(of id: ReservationID) -> String { "th:{\(tag(id.rawValue))}:repetitions:\(id)" }
   /// Says that the command has been sent.
   static func command(_ id: CommandID, about reservation: ReservationID) -> String {
     "th:{\(tag(reservation.rawValue))}:command:\(id)"

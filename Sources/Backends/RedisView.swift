@@ -68,15 +68,54 @@ public struct RedisView: ReservationView {
     for index in reservations.indices {
       existing.append(decoded(try replies[index * 3].expectBytes(), ReservationRecord.init(decoding:)))
     }
-    // A reservation that was known is in its customer's list already, by the time of its first request.
-    var repeated = RedisPipeline()
-    for (reservation, known) in zip(reservations, existing) {
-      guard let known, known.pageMark != reservation.pageMark else { continue }
-      let list = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
-      repeated.append("ZREM", list, .bytes(reservation.pageMark.listMember))
-    }
-    if !repeated.isEmpty { _ = try await redis.ask(repeated) }
+    try await repeatNotes(reservations, &existing)
     return existing
+  }
+
+  /// Relies on the note of an earlier request under the same key, or makes one where it was withdrawn in between. Gives the note.
+  ///
+  /// KEYS: reservation, repetitions. ARGV: the note of this request, seconds to keep.
+  private static let repeatNote = RedisScript(
+    """
+    local note = redis.call('GET', KEYS[1])
+    if not note then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return ARGV[1] end
+    if string.sub(note, 1, 2) == string.sub(ARGV[1], 1, 2) then
+      redis.call('INCR', KEYS[2])
+      redis.call('EXPIRE', KEYS[2], ARGV[2])
+    end
+    return note
+    """)
+
+  /// What is known of a reservation is there to stay only if it is decided: the request that noted it may be refused a moment later, at
+  /// another gateway, and must not withdraw it then.
+  private func repeatNotes(
+    _ reservations: [ReservationRecord], _ existing: inout [ReservationRecord?]
+  ) async throws(ViewUnavailable) {
+    let known = reservations.indices.filter { existing[$0] != nil }
+    let queued = known.filter { existing[$0]?.status == .queued && existing[$0]?.request == reservations[$0].request }
+    var pipeline = RedisPipeline()
+    for index in queued {
+      let id = reservations[index].id
+      pipeline.append(
+        Self.repeatNote, keys: [.string(RedisKeys.reservation(id)), .string(RedisKeys.repetitions(of: id))],
+        arguments: [.bytes(reservations[index].encoded), .integer(viewLifetimeSeconds)])
+    }
+    // A reservation that was known is in its customer's list already, by the time of its first request.
+    for index in known where existing[index]?.pageMark != reservations[index].pageMark {
+      let list = RedisArgument.string(RedisKeys.reservations(of: reservations[index].customer))
+      pipeline.append("ZREM", list, .bytes(reservations[index].pageMark.listMember))
+    }
+    if pipeline.isEmpty { return }
+    var lists = RedisPipeline()
+    for (index, reply) in zip(queued, try await redis.ask(pipeline)) {
+      let note = decoded(try reply.expectBytes(), ReservationRecord.init(decoding:))
+      existing[index] = note == reservations[index] ? nil : note
+      if existing[index] == nil {
+        let list = RedisArgument.string(RedisKeys.reservations(of: reservations[index].customer))
+        lists.append("ZADD", list, 0, .bytes(reservations[index].pageMark.listMember))
+      }
+    }
+    if !lists.isEmpty { _ = try await redis.ask(lists) }
   }
 
   public func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) {
@@ -89,15 +128,27 @@ public struct RedisView: ReservationView {
     try await get(RedisKeys.command(command, about: reservation))[0] != .null
   }
 
-  /// Deletes a note unless it has been replaced by a decision.
+  /// Deletes a note unless it has been replaced by a decision or another request relies on it.
+  ///
+  /// KEYS: reservation, repetitions. ARGV: the note.
   private static let unnote = RedisScript(
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+    """
+    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    if tonumber(redis.call('GET', KEYS[2]) or '0') > 0 then
+      redis.call('DECR', KEYS[2])
+      return 0
+    end
+    redis.call('DEL', KEYS[1], KEYS[2])
+    return 1
+    """)
 
   public func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) {
     var pipeline = RedisPipeline()
     for reservation in reservations {
       pipeline.append(
-        Self.unnote, keys: [.string(RedisKeys.reservation(reservation.id))], arguments: [.bytes(reservation.encoded)])
+        Self.unnote,
+        keys: [.string(RedisKeys.reservation(reservation.id)), .string(RedisKeys.repetitions(of: reservation.id))],
+        arguments: [.bytes(reservation.encoded)])
     }
     let replies = try await redis.ask(pipeline)
     var lists = RedisPipeline()

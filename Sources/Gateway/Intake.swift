@@ -128,8 +128,7 @@ struct Intake: Sendable {
         return .accepted(known ?? records[index], places[entries[index].partition]?.progress, isReplay: known != nil)
       }
       Failpoint.beforeAnswer.pass()
-      // Others' notes stay: they may be of an earlier request under the same key, which is queued.
-      await withdraw(noted.filter { existing[$0] == nil }, of: records, answers)
+      await withdraw(noted, of: records.indices.map { existing[$0] ?? records[$0] }, answers)
       return answers.map { $0 ?? .unknown }
     }
 

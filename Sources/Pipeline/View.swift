@@ -15,11 +15,13 @@ public protocol ReservationView: Sendable {
   /// Hands out places in the partitions' lines, so many in each, and says how far the lines have come.
   func takePlaces(_ counts: [Int: Int]) async throws(ViewUnavailable) -> [Int: Places]
   /// Notes reservations as `queued` where nothing is known of them yet. One answer each: what was known, and then nothing was noted.
+  /// A note that was known stays until all the requests that rely on it, this one included, have withdrawn it.
   func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?]
   /// Remembers that a command about a reservation was queued.
   func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable)
   func remembers(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) -> Bool
-  /// Takes notes back, of reservations that are not queued after all. What has been decided meanwhile stays.
+  /// Takes notes back, those made or relied on, of requests that are not queued after all, once each. What has been decided meanwhile
+  /// stays, and what another request relies on.
   func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable)
   /// The reservation; nil where the view does not know it, which does not mean that it does not exist.
   func reservation(_ id: ReservationID) async throws(ViewUnavailable) -> ReservationRecord?

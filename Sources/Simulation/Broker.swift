@@ -69,7 +69,7 @@ final class Broker: @unchecked Sendable {
     // A quorum queue that has been full takes messages again at 80 %.
     if depth > world.plan.queueLimit { queues[partition].isRejecting = true }
     if depth <= world.plan.queueLimit * 8 / 10 { queues[partition].isRejecting = false }
-    if queues[partition].isRejecting || fullUntil > world.scheduler.now {
+    if queues[partition].isRejecting || fullUntil > world.scheduler.now || world.chance(world.plan.refusals) {
       guard world.defect == .dropHeadOfFullQueue else { return .refused }
       if !queues[partition].ready.isEmpty { queues[partition].ready.removeFirst() }
     }

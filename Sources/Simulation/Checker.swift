@@ -215,8 +215,7 @@ extension Sale {
         last = max(last, record.version)
       }
     }
-    // Where the same request was also refused, its note may have been withdrawn a moment later.
-    if isViewUndisturbed, let missed = history.missed.first(where: { !history.wasRefused($0) }) {
+    if isViewUndisturbed, let missed = history.missed.first {
       found.append(Violation(text: "\(missed) was accepted and then not found", about: missed.rawValue))
     }
     return found

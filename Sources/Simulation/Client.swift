@@ -31,7 +31,7 @@ struct Client {
     if random.chance(0.2) {
       // A second click, which may reach another gateway.
       let (sale, process) = (sale, process)
-      let delay = random.pick(0...300_000)
+      let delay = random.pick(0...(random.chance(0.5) ? 1000 : 300_000))
       async let second: Void = {
         await sale.world.scheduler.wait(delay)
         _ = await sale.send(wanted, from: process, gateway: 1)

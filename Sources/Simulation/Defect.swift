@@ -31,6 +31,8 @@ enum Defect: String, CaseIterable {
   case neverReview
   /// Notes of accepted reservations are withdrawn.
   case withdrawAccepted
+  /// Whoever is refused withdraws a note on which another request relies.
+  case withdrawOthers
   /// A view that was complete once is taken for complete for good.
   case keepStaleView
   /// A transaction that fails leaves its first half behind.

@@ -36,9 +36,6 @@ final class History: @unchecked Sendable {
   func see(_ record: ReservationRecord) { seen[record.id, default: []].append(record) }
   func miss(_ id: ReservationID) { missed.append(id) }
 
-  /// Whether one of the attempts to ask for the reservation was refused.
-  func wasRefused(_ id: ReservationID) -> Bool { sent[CommandID(id.rawValue)]?.answers.contains(.refused) ?? false }
-
   /// In an order that does not change.
   var commands: [Sent] { sent.values.sorted { $0.command.id < $1.command.id } }
 }

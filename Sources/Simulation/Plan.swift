@@ -44,6 +44,8 @@ struct Plan {
   var prefetch: Int
   var queueLimit: Int
   var poison: Double
+  /// How often a queue refuses a message: one that is at its limit takes some and refuses others.
+  var refusals: Double
   var rates: Rates
   var incidents: [Incident]
 
@@ -51,10 +53,6 @@ struct Plan {
   var faultsEnd: Int64 {
     // A late call or a slow one may hang over the end of the sale.
     incidents.map { $0.at + $0.lasting }.max() ?? 0
-  }
-
-  var isFaultless: Bool {
-    incidents.isEmpty && rates.lost == 0 && rates.replyLost == 0 && rates.late == 0 && rates.slow == 0 && poison == 0
   }
 
   /// Each kind of fault is either absent from a world or frequent in it: worlds in which everything goes wrong a little all look alike.
@@ -70,6 +68,7 @@ struct Plan {
     prefetch = Int(random.pick(1...8))
     queueLimit = 1000
     poison = 0
+    refusals = 0
     rates = Rates()
     incidents = []
     if faultless || random.chance(0.05) { return }
@@ -79,6 +78,7 @@ struct Plan {
     if random.chance(0.35) { rates.replyLost = 0.05 }
     if random.chance(0.25) { rates.late = 0.03 }
     if random.chance(0.25) { rates.slow = 0.05 }
+    if random.chance(0.2) { refusals = 0.3 }
     if random.chance(0.1) { queueLimit = Int(random.pick(2...6)) }
     for _ in 0..<Int(random.pick(0...5)) {
       let kind = Self.incident(workers: workers, gateways: gateways, &random)
@@ -132,6 +132,7 @@ struct Plan {
     }
     for index in incidents.indices { add { $0.incidents.remove(at: index) } }
     if poison > 0 { add { $0.poison = 0 } }
+    if refusals > 0 { add { $0.refusals = 0 } }
     if rates.lost > 0 { add { $0.rates.lost = 0 } }
     if rates.replyLost > 0 { add { $0.rates.replyLost = 0 } }
     if rates.late > 0 { add { $0.rates.late = 0 } }

@@ -9,6 +9,8 @@ final class View: @unchecked Sendable {
     var availability: [EventID: Availability] = [:]
     var seats: [EventID: [SectionIndex: [UInt8]]] = [:]
     var reservations: [ReservationID: ReservationRecord] = [:]
+    /// How many requests rely on a note besides the one that made it.
+    var repetitions: [ReservationID: Int] = [:]
     var lists: [CustomerID: Set<PageMark>] = [:]
     var lines: [Int: Int64] = [:]
     var progress: [Int: Progress] = [:]
@@ -85,8 +87,24 @@ final class View: @unchecked Sendable {
     return nil
   }
 
+  /// Relies on a note that was there a moment ago, or makes it. Gives the note.
+  func repeatNote(_ record: ReservationRecord) -> ReservationRecord {
+    guard let note = contents.reservations[record.id] else {
+      contents.reservations[record.id] = record
+      contents.lists[record.customer, default: []].insert(record.pageMark)
+      return record
+    }
+    if note.status == .queued { contents.repetitions[record.id, default: 0] += 1 }
+    return note
+  }
+
   func withdraw(_ record: ReservationRecord) {
     guard contents.reservations[record.id] == record else { return }
+    if let others = contents.repetitions[record.id], others > 0, world.defect != .withdrawOthers {
+      contents.repetitions[record.id] = others - 1
+      return
+    }
+    contents.repetitions[record.id] = nil
     contents.reservations[record.id] = nil
     contents.lists[record.customer]?.remove(record.pageMark)
     world.note("note withdrawn", nil, about: record.id.rawValue)
@@ -189,11 +207,18 @@ struct SimulatedReservationView: ReservationView {
   }
 
   func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
-    let existing = try await ask(world, process, "notes") { [view] in reservations.map(view.note) }
-    let repeated = zip(reservations, existing).filter { $1 != nil && $1?.pageMark != $0.pageMark }.map(\.0)
+    var existing = try await ask(world, process, "notes") { [view] in reservations.map(view.note) }
+    let repeated = zip(reservations, existing).filter { $1?.status == .queued && $1?.request == $0.request }.map(\.0)
     if !repeated.isEmpty {
-      try await ask(world, process, "unlists") { [view] in
-        for record in repeated { view.contents.lists[record.customer]?.remove(record.pageMark) }
+      let notes = try await ask(world, process, "repeats notes") { [view] in
+        repeated.map { record in
+          let note = view.repeatNote(record)
+          if note.pageMark != record.pageMark { view.contents.lists[record.customer]?.remove(record.pageMark) }
+          return note
+        }
+      }
+      for (record, note) in zip(repeated, notes) {
+        for index in reservations.indices where reservations[index] == record { existing[index] = note == record ? nil : note }
       }
     }
     if world.defect == .withdrawAccepted {

@@ -69,6 +69,41 @@ struct ViewTests {
     }
   }
 
+  @Test func `a note that a repeated request relies on is withdrawn by the last of them`() async throws {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let first = ReservationRecord.queued(event)
+      var (second, third) = (first, first)
+      second.createdAt = first.createdAt.adding(seconds: 1)
+      third.ordinal = first.ordinal + 7
+      #expect(try await view.note([first]) == [nil])
+      #expect(try await view.note([second, third]) == [first, first])
+      try await view.withdraw([first])
+      try await view.withdraw([first])
+      #expect(try await view.reservation(first.id) == first)
+      #expect(try await view.reservations(of: first.customer, after: nil, limit: 9) == [first])
+      try await view.withdraw([first])
+      #expect(try await view.reservation(first.id) == nil)
+      #expect(try await view.reservations(of: first.customer, after: nil, limit: 9) == [])
+      #expect(try await view.note([second]) == [nil], "it may be noted anew")
+      try await view.withdraw([second])
+      #expect(try await view.reservation(first.id) == nil, "and nobody relies on it any more")
+    }
+  }
+
+  @Test func `another request under the same key does not rely on the note`() async throws {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let first = ReservationRecord.queued(event)
+      var other = first
+      other.request.selection = .best(section: 0, quantity: 7, adjacent: false)
+      #expect(try await view.note([first]) == [nil])
+      #expect(try await view.note([other]) == [first])
+      try await view.withdraw([first])
+      #expect(try await view.reservation(first.id) == nil)
+    }
+  }
+
   @Test func `places in line are distinct and follow each other`() async throws {
     try await withRedis { redis in
       let view = RedisView(redis)

@@ -12,6 +12,8 @@ final class FakeView: ReservationView {
     var lines: [Int: Int64] = [:]
     var progress: [Int: Progress] = [:]
     var reservations: [ReservationID: ReservationRecord] = [:]
+    /// How many requests rely on a note besides the one that made it.
+    var repetitions: [ReservationID: Int] = [:]
     var commands: Set<CommandID> = []
     var availability: Availability?
     var seats: ViewedSeats?
@@ -46,7 +48,10 @@ final class FakeView: ReservationView {
     try present { state in
       state.notes.append(reservations.count)
       return reservations.map { reservation in
-        if let known = state.reservations[reservation.id] { return known }
+        if let known = state.reservations[reservation.id] {
+          if known.status == .queued && known.request == reservation.request { state.repetitions[known.id, default: 0] += 1 }
+          return known
+        }
         state.reservations[reservation.id] = reservation
         return nil
       }
@@ -55,7 +60,11 @@ final class FakeView: ReservationView {
 
   func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) {
     try present { state in
-      for reservation in reservations where state.reservations[reservation.id]?.status == .queued {
+      for reservation in reservations where state.reservations[reservation.id] == reservation {
+        if let others = state.repetitions[reservation.id], others > 0 {
+          state.repetitions[reservation.id] = others - 1
+          continue
+        }
         state.reservations[reservation.id] = nil
         state.withdrawn.append(reservation.id)
       }

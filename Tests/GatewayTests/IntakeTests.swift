@@ -104,6 +104,36 @@ struct IntakeTests {
     #expect(view.get { $0.withdrawn } == [])
   }
 
+  /// The same request at two gateways: while the first one's is being published, the second one is answered.
+  private func twoClicks(_ first: PublishOutcome, _ second: PublishOutcome) async -> Intake.Answer {
+    let (view, command) = (view, command())
+    publisher.answer(second)
+    let publisher = publisher
+    let meanwhile = PublisherWithMeanwhile(outcome: first) {
+      let other = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), logger: .silent)
+      _ = await other.take(command, partition: 3)
+    }
+    return await Intake(view: view, publisher: meanwhile, metrics: MetricRegistry(), logger: .silent).take(command, partition: 3)
+  }
+
+  @Test func `a request that is refused leaves its note to the same request at another gateway, which was accepted`() async {
+    guard case .refused = await twoClicks(.refused, .queued) else {
+      Issue.record("it was taken")
+      return
+    }
+    #expect(noted()?.status == .queued)
+    #expect(publisher.messages.flatMap(\.commands).map(\.command.acceptedAt) == [noted()?.createdAt])
+  }
+
+  @Test func `a note goes with the last of the requests that rely on it, where none was queued`() async {
+    guard case .refused = await twoClicks(.refused, .refused) else {
+      Issue.record("it was taken")
+      return
+    }
+    #expect(noted() == nil)
+    #expect(view.get { $0.withdrawn } == [ReservationID(1)])
+  }
+
   @Test func `where nobody knows whether it was queued, the note stays`() async {
     publisher.answer(.unknown)
     guard case .unknown = await intake.take(command(), partition: 3) else {
@@ -203,4 +233,17 @@ struct IntakeTests {
     }
     #expect(publisher.messages.map(\.partition) == [2])
   }
+}
+
+/// Does something else before it answers.
+private struct PublisherWithMeanwhile: CommandPublisher {
+  let outcome: PublishOutcome
+  let meanwhile: @Sendable () async -> Void
+
+  func publish(_ commands: [QueuedCommand], to partition: Int) async -> PublishOutcome {
+    await meanwhile()
+    return outcome
+  }
+
+  func obstacle() async -> String? { nil }
 }

@@ -38,8 +38,8 @@ import Testing
     arguments: [
       "acknowledgeBeforeCommit", "acknowledgeTooFar", "skipVersionCheck", "forgetDeduplication", "ignoreRedelivered",
       "requeueWithNack", "cancelBeforeHandOver", "projectWithoutVersion", "expireByTheWrongClock", "dropBatchMates",
-      "treatUnknownAsRefused", "loseRestOfBatch", "keepCacheAfterConflict", "neverReview", "withdrawAccepted", "keepStaleView",
-      "tornTransaction", "forgetExpiries", "dropHeadOfFullQueue", "publishWithoutMandatory",
+      "treatUnknownAsRefused", "loseRestOfBatch", "keepCacheAfterConflict", "neverReview", "withdrawAccepted",
+      "withdrawOthers", "keepStaleView", "tornTransaction", "forgetExpiries", "dropHeadOfFullQueue", "publishWithoutMandatory",
     ])
   func `a defect is noticed`(_ defect: String) async throws {
     let run = try await simulate("--seeds", "2000", "--brief", "--defect", defect)
