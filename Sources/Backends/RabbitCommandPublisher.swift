@@ -22,13 +22,18 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
   }
 
   public func publish(message body: [UInt8], to partition: Int) async -> Pipeline.PublishOutcome {
+    await publish(message: body, to: partition, mark: nil)
+  }
+
+  /// - Parameter mark: what a mark is called.
+  func publish(message body: [UInt8], to partition: Int, mark: String?) async -> Pipeline.PublishOutcome {
     let connection: RabbitMQConnection
     do {
       connection = try await link.connection(within: Self.patience)
     } catch {
       return .unavailable
     }
-    let message = RabbitMQMessage(exchange: topology.exchange, routingKey: "\(partition)", body: body)
+    let message = RabbitMQMessage(exchange: topology.exchange, routingKey: "\(partition)", body: body, messageID: mark)
     let outcome = await connection.publish([message]).first ?? .unknown("the client gave no outcome")
     switch outcome {
     case .confirmed: return .queued

@@ -9,10 +9,13 @@ public struct RabbitCommandQueue: CommandQueue {
   private static let patience = Duration.seconds(2)
 
   private let link: BrokerLink
+  private let publisher: RabbitCommandPublisher
   private let topology: Topology
 
-  public init(link: BrokerLink, topology: Topology) {
+  /// - Parameter publisher: for marks, on a connection of its own: an alarm of the broker stops all that a publishing connection does.
+  public init(link: BrokerLink, publisher: RabbitCommandPublisher, topology: Topology) {
     self.link = link
+    self.publisher = publisher
     self.topology = topology
   }
 
@@ -30,6 +33,11 @@ public struct RabbitCommandQueue: CommandQueue {
       throw QueueUnavailable(error.message)
     }
   }
+
+  public func mark(_ partition: Int, as name: String) async throws(QueueUnavailable) {
+    let outcome = await publisher.publish(message: CommandMessage.encode([]), to: partition, mark: name)
+    if outcome != .queued { throw QueueUnavailable("a mark was not queued: \(outcome)") }
+  }
 }
 
 private struct RabbitSubscription: CommandSubscription {
@@ -38,7 +46,7 @@ private struct RabbitSubscription: CommandSubscription {
   func take(_ limit: Int, waitingAtMost time: Duration) async throws(QueueUnavailable) -> [Delivery] {
     do throws(RabbitMQError) {
       return try await consumer.take(upTo: limit, waitingAtMost: time).map {
-        Delivery(tag: $0.tag, redelivered: $0.redelivered, body: $0.body)
+        Delivery(tag: $0.tag, redelivered: $0.redelivered, body: $0.body, mark: $0.messageID)
       }
     } catch {
       throw QueueUnavailable(error.message)

@@ -27,7 +27,9 @@ enum RedisKeys {
   static func progress(_ partition: Int) -> String { "th:{p\(partition)}:progress" }
   /// The run of the Redis server since which the partition's view is known to be complete.
   static func complete(_ partition: Int) -> String { "th:{p\(partition)}:complete" }
-  /// The comparison that may lead to that; gone when the server was emptied meanwhile.
+  /// The run of the Redis server since which all that waits in the partition's queue is known to be noted.
+  static func noted(_ partition: Int) -> String { "th:{p\(partition)}:noted" }
+  /// The comparison that may lead to those two; gone when the server was emptied meanwhile.
   static func comparison(_ partition: Int) -> String { "th:{p\(partition)}:comparison" }
   /// The channel on which the ids of what changed are published, 16 bytes each.
   static func changes(_ partition: Int) -> String { "th:changes:\(partition)" }

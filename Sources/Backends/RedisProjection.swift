@@ -76,7 +76,7 @@ public struct RedisProjection: Projection {
       append(change, toBeListed: toBeListed, to: &pipeline)
     }
     if let progress {
-      pipeline.append("SET", .string(RedisKeys.progress(partition)), .string("\(progress.ordinal) \(progress.rate)"))
+      pipeline.append("SET", .string(RedisKeys.progress(partition)), .string(progress.text))
     }
     if !changes.isEmpty {
       let changed = changes.flatMap { $0.event.bytes + $0.reservations.flatMap(\.id.bytes) }
@@ -137,38 +137,59 @@ public struct RedisProjection: Projection {
   }
 
   public func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
-    var pipeline = RedisPipeline()
-    pipeline.append("INFO", "server")
-    for partition in partitions { pipeline.append("GET", .string(RedisKeys.complete(partition))) }
-    let replies = try await redis.ask(pipeline)
-    let run = try runID(in: replies[0])
-    return Set(zip(partitions, replies.dropFirst()).filter { $0.1.string == run }.map(\.0))
+    try await redis.partitions(partitions, markedBy: RedisKeys.complete)
+  }
+
+  public func notedPartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
+    try await redis.partitions(partitions, markedBy: RedisKeys.noted)
   }
 
   public func beginComparison(of partition: Int) async throws(ViewUnavailable) -> String {
     var info = RedisPipeline()
     info.append("INFO", "server")
-    let comparison = "\(try runID(in: try await redis.ask(info)[0])) \(UInt64.random(in: .min ... .max))"
+    let comparison = "\(try RedisClient.runID(in: try await redis.ask(info)[0])) \(UInt64.random(in: .min ... .max))"
     var pipeline = RedisPipeline()
     pipeline.append("SET", .string(RedisKeys.comparison(partition)), .string(comparison))
     _ = try await redis.ask(pipeline)
     return comparison
   }
 
-  /// KEYS: comparison, complete. ARGV: the comparison, the run of the server in which it began.
-  private static let complete = RedisScript(
+  /// KEYS: comparison, complete or noted. ARGV: the comparison, the run of the server in which it began.
+  private static let mark = RedisScript(
     "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2]) end return 0")
 
   public func markComplete(_ partition: Int, since comparison: String) async throws(ViewUnavailable) {
+    try await mark(RedisKeys.complete(partition), partition, since: comparison)
+  }
+
+  public func markNoted(_ partition: Int, since comparison: String) async throws(ViewUnavailable) {
+    try await mark(RedisKeys.noted(partition), partition, since: comparison)
+  }
+
+  private func mark(_ key: String, _ partition: Int, since comparison: String) async throws(ViewUnavailable) {
     var pipeline = RedisPipeline()
     pipeline.append(
-      Self.complete, keys: [.string(RedisKeys.comparison(partition)), .string(RedisKeys.complete(partition))],
+      Self.mark, keys: [.string(RedisKeys.comparison(partition)), .string(key)],
       arguments: [.string(comparison), .string(String(comparison.prefix { $0 != " " }))])
     _ = try await redis.ask(pipeline)
   }
+}
 
-  /// What tells one run of a server from the next: a view that is marked with another run may have been restored from an old copy.
-  private func runID(in info: RedisReply) throws(ViewUnavailable) -> String {
+extension RedisClient {
+  /// The partitions whose key holds the present run of the server: one that holds another may have been restored from an old copy.
+  func partitions(
+    _ partitions: some Collection<Int>, markedBy key: (Int) -> String
+  ) async throws(ViewUnavailable) -> Set<Int> {
+    var pipeline = RedisPipeline()
+    pipeline.append("INFO", "server")
+    for partition in partitions { pipeline.append("GET", .string(key(partition))) }
+    let replies = try await ask(pipeline)
+    let run = try Self.runID(in: replies[0])
+    return Set(zip(partitions, replies.dropFirst()).filter { $0.1.string == run }.map(\.0))
+  }
+
+  /// What tells one run of a server from the next.
+  static func runID(in info: RedisReply) throws(ViewUnavailable) -> String {
     for line in (info.string ?? "").split(whereSeparator: \.isNewline) where line.hasPrefix("run_id:") {
       return String(line.dropFirst("run_id:".count))
     }
@@ -193,4 +214,9 @@ private struct SeatRun {
     }
     return runs
   }
+}
+
+extension Progress {
+  /// As the view keeps it.
+  var text: String { "\(ordinal) \(rate)" }
 }

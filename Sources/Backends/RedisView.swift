@@ -10,6 +10,7 @@ public struct RedisView: ReservationView {
   private static let maximumWaiting = 10_000
 
   private let redis: RedisClient
+  private let lines = LineMemory()
   private let reads: Coalescer<[String], Result<[RedisReply], ViewUnavailable>>
 
   public init(_ redis: RedisClient) {
@@ -39,6 +40,7 @@ public struct RedisView: ReservationView {
   // MARK: Notes
 
   public func takePlaces(_ counts: [Int: Int]) async throws(ViewUnavailable) -> [Int: Places] {
+    let before = counts.keys.reduce(into: [:]) { $0[$1] = lines[$1] }
     var pipeline = RedisPipeline()
     for (partition, count) in counts {
       pipeline.append("INCRBY", .string(RedisKeys.line(partition)), .integer(Int64(count)))
@@ -47,10 +49,34 @@ public struct RedisView: ReservationView {
     var replies = try await redis.ask(pipeline)[...]
     var places: [Int: Places] = [:]
     for (partition, count) in counts {
-      guard let last = try replies.popFirst()?.expectInteger(), let progress = replies.popFirst() else { break }
-      places[partition] = Places(first: last - Int64(count) + 1, progress: self.progress(in: progress))
+      guard var last = try replies.popFirst()?.expectInteger(), let progress = replies.popFirst() else { break }
+      if let known = before[partition], last <= known.last { last = try await resume(partition, known, count) }
+      lines.note(last, in: partition)
+      places[partition] = Places(
+        first: last - Int64(count) + 1, progress: lines.note(self.progress(in: progress), of: partition))
     }
     return places
+  }
+
+  /// Takes places in a line that has lost its numbers, from where it is known to have been.
+  ///
+  /// KEYS: line, progress. ARGV: the last place and the progress that are known, the progress' ordinal, how many places.
+  private static let resumeLine = RedisScript(
+    """
+    if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+    local progress = string.match(redis.call('GET', KEYS[2]) or '0', '^%d+')
+    if tonumber(progress) < tonumber(ARGV[3]) then redis.call('SET', KEYS[2], ARGV[2]) end
+    return redis.call('INCRBY', KEYS[1], ARGV[4])
+    """)
+
+  private func resume(_ partition: Int, _ known: LineMemory.Line, _ count: Int) async throws(ViewUnavailable) -> Int64 {
+    var pipeline = RedisPipeline()
+    pipeline.append(
+      Self.resumeLine, keys: [.string(RedisKeys.line(partition)), .string(RedisKeys.progress(partition))],
+      arguments: [
+        .integer(known.last), .string(known.progress.text), .integer(known.progress.ordinal), .integer(Int64(count)),
+      ])
+    return try await redis.ask(pipeline)[0].expectInteger()
   }
 
   public func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
@@ -205,7 +231,7 @@ public struct RedisView: ReservationView {
   }
 
   public func progress(of partition: Int) async throws(ViewUnavailable) -> Progress {
-    progress(in: try await get(RedisKeys.progress(partition))[0])
+    lines.note(progress(in: try await get(RedisKeys.progress(partition))[0]), of: partition)
   }
 
   public func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability? {
@@ -224,10 +250,8 @@ public struct RedisView: ReservationView {
     return ViewedSeats(version: version ?? 0, letters: letters)
   }
 
-  public func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
-    var pipeline = RedisPipeline()
-    for partition in 0..<partitioning.count { pipeline.append("EXISTS", .string(RedisKeys.complete(partition))) }
-    return try await redis.ask(pipeline).allSatisfy { $0 == .integer(1) }
+  public func knowsWhatIsQueued(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
+    try await redis.partitions(0..<partitioning.count, markedBy: RedisKeys.noted).count == partitioning.count
   }
 
   public func isReady() async -> Bool {

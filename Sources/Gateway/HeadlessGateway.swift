@@ -42,7 +42,7 @@ package struct HeadlessGateway: Sendable {
     publisher: any CommandPublisher, view: any ReservationView, store: any ReservationStore, changes: any ChangeFeed,
     partitioning: Partitioning, time: Timekeeper, logger: Logger
   ) {
-    intake = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), logger: logger)
+    intake = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), time: time, logger: logger)
     waiters = Waiters(feed: changes, time: time)
     reader = ReservationReader(view: view, store: store, partitioning: partitioning)
   }

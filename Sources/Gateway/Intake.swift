@@ -14,6 +14,9 @@ struct Intake: Sendable {
   private static let patience = Duration.milliseconds(150)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000
+  /// For how long a note is good. If the view was emptied after it was made, a worker waits for longer than this before it marks the
+  /// queue; what is queued later than the mark must be noted again.
+  private static let noteLasts = Duration.milliseconds(90)
 
   /// A command and, if it asks for a reservation, for which tickets.
   private struct Entry: Sendable {
@@ -35,8 +38,11 @@ struct Intake: Sendable {
   private let coalescer: Coalescer<Entry, Answer>
   private let counts: Counts
 
-  init(view: any ReservationView, publisher: any CommandPublisher, metrics: MetricRegistry, logger: Logger) {
-    let process = Process(view: view, publisher: publisher, logger: logger)
+  init(
+    view: any ReservationView, publisher: any CommandPublisher, metrics: MetricRegistry, time: Timekeeper = .system,
+    logger: Logger
+  ) {
+    let process = Process(view: view, publisher: publisher, time: time, logger: logger)
     let counts = Counts(metrics)
     self.counts = counts
     coalescer = Coalescer(
@@ -92,6 +98,7 @@ struct Intake: Sendable {
   private struct Process: Sendable {
     let view: any ReservationView
     let publisher: any CommandPublisher
+    let time: Timekeeper
     let logger: Logger
 
     func take(_ entries: [Entry]) async -> [Answer] {
@@ -110,6 +117,7 @@ struct Intake: Sendable {
       }
       let records = queued.map(\.reservation)
       let noted = records.indices.filter { answers[$0] == nil && records[$0]?.ordinal ?? 0 != 0 }
+      let began = time.now()
       let existing = await note(noted, of: records)
       for (index, known) in existing {
         if known.request != records[index]?.request {
@@ -126,6 +134,9 @@ struct Intake: Sendable {
       await publish(queued, entries, &answers) { index in
         let known = existing[index]
         return .accepted(known ?? records[index], places[entries[index].partition]?.progress, isReplay: known != nil)
+      }
+      if time.now() - began > Intake.noteLasts {
+        _ = await note(noted.filter { if case .accepted = answers[$0] { true } else { false } }, of: records)
       }
       Failpoint.beforeAnswer.pass()
       await withdraw(noted, of: records.indices.map { existing[$0] ?? records[$0] }, answers)

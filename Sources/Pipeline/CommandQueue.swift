@@ -28,6 +28,9 @@ public protocol CommandQueue: Sendable {
   /// Subscribes to a partition. While several workers are subscribed to one, only one of them is given messages.
   /// - Throws: ``QueueUnavailable`` while the broker is away. The caller tries again.
   func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription
+  /// Puts a mark behind all that waits in a partition's queue. Whoever it is delivered to has been delivered all of that before.
+  /// - Throws: ``QueueUnavailable`` unless it is certain that it was put there.
+  func mark(_ partition: Int, as name: String) async throws(QueueUnavailable)
 }
 
 /// A worker's hold on one partition's queue.
@@ -55,10 +58,13 @@ public struct Delivery: Sendable {
   /// The message may have been delivered to somebody before, who may have decided it.
   public var redelivered: Bool
   public var body: [UInt8]
+  /// The name of a mark, which is a message without commands.
+  public var mark: String?
 
-  public init(tag: UInt64, redelivered: Bool, body: [UInt8]) {
+  public init(tag: UInt64, redelivered: Bool, body: [UInt8], mark: String? = nil) {
     self.tag = tag
     self.redelivered = redelivered
     self.body = body
+    self.mark = mark
   }
 }

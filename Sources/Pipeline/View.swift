@@ -33,9 +33,9 @@ public protocol ReservationView: Sendable {
   func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability?
   /// A section's seats, a letter (``SeatLetter``) each, and the event's version; nil where the view does not know.
   func seats(of event: Event, section: SectionIndex, in partition: Int) async throws(ViewUnavailable) -> ViewedSeats?
-  /// Whether the view has all that was decided, in all partitions: where it was emptied a moment ago, it may have lost notes of what is
-  /// queued.
-  func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool
+  /// Whether all that waits in the queues is noted: where the view was emptied, or restored from an old copy, it has lost the notes of
+  /// what was queued before, until that is decided.
+  func knowsWhatIsQueued(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool
   /// Whether the view answers.
   func isReady() async -> Bool
 }
@@ -123,11 +123,15 @@ public protocol Projection: Sendable {
   /// The partitions whose events the view is known to have completely, since the Redis server that answers was last started or
   /// emptied.
   func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int>
+  /// The partitions of which the view is known to have notes of all that waits in their queues, likewise.
+  func notedPartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int>
   /// To be called before the view of this partition's events is compared with the journal. Gives what the comparison is called.
   func beginComparison(of partition: Int) async throws(ViewUnavailable) -> String
   /// Says that the view has all of this partition's events. Without effect if the server was restarted or emptied since the
   /// comparison began.
   func markComplete(_ partition: Int, since comparison: String) async throws(ViewUnavailable)
+  /// Says that what waited in this partition's queue when the comparison began has been decided. Without effect as above.
+  func markNoted(_ partition: Int, since comparison: String) async throws(ViewUnavailable)
 }
 
 /// What one event's view needs to go from a version to a later one.

@@ -6,6 +6,7 @@ final class Broker: @unchecked Sendable {
   struct Message {
     var body: [UInt8]
     var isRedelivered = false
+    var mark: String?
   }
 
   final class Consumer: @unchecked Sendable {
@@ -18,6 +19,10 @@ final class Broker: @unchecked Sendable {
     fileprivate var taken = 0
     fileprivate var lastTag: UInt64 = 0
     fileprivate var wake: (() -> Void)?
+    /// Its messages as the next consumer gets them.
+    fileprivate var returned: [Message] {
+      unacknowledged.map { Message(body: $0.message.body, isRedelivered: true, mark: $0.message.mark) }
+    }
 
     init(process: SimulatedProcess, partition: Int) {
       self.process = process
@@ -81,6 +86,14 @@ final class Broker: @unchecked Sendable {
     return .confirmed
   }
 
+  /// False if the queue can't be reached or is full.
+  func receive(mark: String, partition: Int) -> Bool {
+    if max(brokenUntil, fullUntil) > world.scheduler.now { return false }
+    queues[partition].ready.append(Message(body: CommandMessage.encode([]), mark: mark))
+    pump(partition)
+    return true
+  }
+
   // MARK: Consuming
 
   func subscribe(_ process: SimulatedProcess, partition: Int) -> Consumer {
@@ -121,7 +134,9 @@ final class Broker: @unchecked Sendable {
     let taken = consumer.unacknowledged[consumer.taken...].prefix(limit)
     consumer.taken += taken.count
     if !taken.isEmpty { world.note("takes", consumer.process, Int64(consumer.partition), Int64(taken.count)) }
-    return taken.map { Delivery(tag: $0.tag, redelivered: $0.message.isRedelivered, body: $0.message.body) }
+    return taken.map { (tag, message) in
+      Delivery(tag: tag, redelivered: message.isRedelivered, body: message.body, mark: message.mark)
+    }
   }
 
   /// False if the channel is closed.
@@ -147,7 +162,7 @@ final class Broker: @unchecked Sendable {
     consumer.isOpen = false
     let partition = consumer.partition
     world.note("channel closed", consumer.process, Int64(partition), Int64(consumer.unacknowledged.count))
-    let returned = consumer.unacknowledged.map { Message(body: $0.message.body, isRedelivered: true) }
+    let returned = consumer.returned
     consumer.unacknowledged = []
     queues[partition].ready.insert(contentsOf: returned, at: 0)
     queues[partition].consumers.removeAll { $0 === consumer }
@@ -163,7 +178,7 @@ final class Broker: @unchecked Sendable {
 
   /// Requeues with a nack what is not acknowledged: a quorum queue puts it at its end.
   func requeue(_ consumer: Consumer) {
-    let returned = consumer.unacknowledged.map { Message(body: $0.message.body, isRedelivered: true) }
+    let returned = consumer.returned
     consumer.unacknowledged = []
     consumer.taken = 0
     queues[consumer.partition].ready += returned

@@ -215,22 +215,28 @@ extension Sale {
         last = max(last, record.version)
       }
     }
-    if isViewUndisturbed, let missed = history.missed.first {
+    if isViewReached, let missed = history.missed.first {
       found.append(Violation(text: "\(missed) was accepted and then not found", about: missed.rawValue))
     }
     return found
   }
 
-  /// Whether the view has been there all the time, and every call to it was answered.
+  /// Whether the view has kept all that it was given.
   private var isViewUndisturbed: Bool {
-    let rates = world.plan.rates
-    let isAlwaysThere = world.plan.incidents.allSatisfy {
-      switch $0.kind {
-      case .viewAway, .viewWiped, .viewRestored: false
-      default: true
+    isViewReached
+      && world.plan.incidents.allSatisfy {
+        switch $0.kind {
+        case .viewWiped, .viewRestored: false
+        default: true
+        }
       }
-    }
-    return isAlwaysThere && rates.lost + rates.replyLost + rates.late == 0
+  }
+
+  /// Whether every call to the view was answered, so that all that was queued was noted.
+  private var isViewReached: Bool {
+    let rates = world.plan.rates
+    let isAway = world.plan.incidents.contains { if case .viewAway = $0.kind { true } else { false } }
+    return !isAway && rates.lost + rates.replyLost + rates.late == 0
   }
 
   // MARK: The view

@@ -35,6 +35,8 @@ enum Defect: String, CaseIterable {
   case withdrawOthers
   /// A view that was complete once is taken for complete for good.
   case keepStaleView
+  /// After the view was emptied, what was queued before is taken for unknown as soon as what was decided is shown again.
+  case forgetBacklog
   /// A transaction that fails leaves its first half behind.
   case tornTransaction
   /// The takeover does not learn when holds end.

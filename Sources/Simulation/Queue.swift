@@ -24,6 +24,18 @@ struct SimulatedQueue: CommandQueue {
     }
   }
 
+  func mark(_ partition: Int, as name: String) async throws(QueueUnavailable) {
+    do throws(NoAnswer) {
+      let isQueued = try await world.call(process, .broker, "marks the queue") { [broker] in
+        broker.receive(mark: name, partition: partition)
+      }
+      if isQueued { return }
+    } catch {
+      // It may be there, and do no harm.
+    }
+    throw QueueUnavailable("no answer")
+  }
+
   private struct Subscription: CommandSubscription {
     let world: World
     let broker: Broker

@@ -15,6 +15,7 @@ final class View: @unchecked Sendable {
     var lines: [Int: Int64] = [:]
     var progress: [Int: Progress] = [:]
     var complete: [Int: Int64] = [:]
+    var noted: [Int: Int64] = [:]
     var comparisons: [Int: String] = [:]
     var commands: Set<CommandID> = []
   }
@@ -169,6 +170,12 @@ struct SimulatedProjection: Projection {
     }
   }
 
+  func notedPartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
+    try await ask(world, process, "asks what is noted") { [view] in
+      Set(partitions.filter { view.contents.noted[$0] == view.run })
+    }
+  }
+
   func beginComparison(of partition: Int) async throws(ViewUnavailable) -> String {
     let run = try await ask(world, process, "asks for the run") { [view] in view.run }
     return try await ask(world, process, "begins a comparison") { [view] in
@@ -183,6 +190,13 @@ struct SimulatedProjection: Projection {
     try await ask(world, process, "marks complete") { [view] in
       guard view.contents.comparisons[partition] == comparison else { return }
       view.contents.complete[partition] = Int64(comparison.prefix { $0 != " " })
+    }
+  }
+
+  func markNoted(_ partition: Int, since comparison: String) async throws(ViewUnavailable) {
+    try await ask(world, process, "marks noted") { [view] in
+      guard view.contents.comparisons[partition] == comparison else { return }
+      view.contents.noted[partition] = Int64(comparison.prefix { $0 != " " })
     }
   }
 }
@@ -247,9 +261,10 @@ struct SimulatedReservationView: ReservationView {
     try await ask(world, process, "reads progress") { [view] in view.contents.progress[partition] ?? .none }
   }
 
-  func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
-    try await ask(world, process, "asks for completeness") { [view] in
-      (0..<partitioning.count).allSatisfy { view.contents.complete[$0] != nil }
+  func knowsWhatIsQueued(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
+    try await ask(world, process, "asks what is noted") { [world, view] in
+      let marks = world.defect == .forgetBacklog ? view.contents.complete : view.contents.noted
+      return (0..<partitioning.count).allSatisfy { marks[$0] == view.run }
     }
   }
 

@@ -129,6 +129,7 @@ final class PartitionConsumer: Sendable {
         }
         settled.note(batch)
         if settled.messages >= Self.messagesPerAcknowledgement { try await acknowledge(&settled, of: subscription) }
+        for mark in batch.marks { await keeper.noteMark(mark, in: partition) }
       }
       if nextReview <= time.now() {
         settler.takeOver(try await ownStreams())
@@ -172,6 +173,7 @@ final class PartitionConsumer: Sendable {
     var unreadable: [DeadLetter] = []
     var redelivered = false
     var messages = 0
+    var marks: [String] = []
     var lastTag: UInt64?
     var lastOrdinal: Int64? { commands.last { $0.ordinal != 0 }?.ordinal }
   }
@@ -200,6 +202,7 @@ final class PartitionConsumer: Sendable {
       batches[batches.count - 1].unreadable += unreadable
       if delivery.redelivered { batches[batches.count - 1].redelivered = true }
       batches[batches.count - 1].messages += 1
+      if let mark = delivery.mark, commands.isEmpty { batches[batches.count - 1].marks.append(mark) }
       batches[batches.count - 1].lastTag = delivery.tag
     }
     return batches

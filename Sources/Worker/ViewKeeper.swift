@@ -14,21 +14,44 @@ actor ViewKeeper {
   private static let catchUpInterval = Duration.milliseconds(20)
 
   private let view: any Projection
+  private let queue: any CommandQueue
   private let journal: any Journal
   private let partitioning: Partitioning
   private let time: Timekeeper
   private let logger: Logger
   private let catchUp: ViewCatchUp
-  /// The partitions that this worker consumes, and whether their events' versions have been compared since it does.
-  private var partitions: [Int: Bool] = [:]
+  private struct Partition {
+    /// Whether its events' versions have been compared since this worker consumes it.
+    var isCompared = false
+    /// What becomes known in the view as soon as all that waits in the queue is decided, where the view has lost its notes.
+    var mark: Mark?
+  }
+
+  /// A mark to be put behind what waits in the queue.
+  private struct Mark {
+    /// The comparison that began after the notes were lost.
+    var comparison: String
+    var sendAt: ContinuousClock.Instant
+  }
+
+  /// How long after a comparison began its mark is sent. A gateway that makes a note and does not have it queued within this time makes it
+  /// again: the view may have been emptied in between, and the mark have overtaken what was noted.
+  private static let markDelay = Duration.milliseconds(100)
+  /// A mark is sent again if it has not come by then: its queue may have been deleted.
+  private static let markInterval = Duration.seconds(60)
+
+  /// Those that this worker consumes.
+  private var partitions: [Int: Partition] = [:]
   private var behind: Set<EventID> = []
   /// While the view is away nothing is sent there, so that only this actor's own checks wait for it.
   private var isAway = false
 
   init(
-    view: any Projection, journal: any Journal, partitioning: Partitioning, time: Timekeeper = .system, logger: Logger
+    view: any Projection, queue: any CommandQueue, journal: any Journal, partitioning: Partitioning, time: Timekeeper = .system,
+    logger: Logger
   ) {
     self.view = view
+    self.queue = queue
     self.journal = journal
     self.partitioning = partitioning
     self.time = time
@@ -36,12 +59,22 @@ actor ViewKeeper {
     catchUp = ViewCatchUp(view: view, journal: journal, partitioning: partitioning, logger: logger)
   }
 
-  func adopt(_ partition: Int) { partitions[partition] = false }
+  func adopt(_ partition: Int) { partitions[partition] = Partition() }
 
   func abandon(_ partition: Int) { partitions[partition] = nil }
 
   /// Has the view of these events compared with the journal: something may have been committed and never shown.
   func suspect(_ events: Set<EventID>) { behind.formUnion(events) }
+
+  /// To be called when a mark was delivered and all before it is settled: what the view has no note of is not queued, from now on.
+  func noteMark(_ name: String, in partition: Int) async {
+    do throws(ViewUnavailable) {
+      try await view.markNoted(partition, since: name)
+      if partitions[partition]?.mark?.comparison == name { partitions[partition]?.mark = nil }
+    } catch {
+      lose(error)
+    }
+  }
 
   /// Shows settled batches. Returns when they are shown or when it is clear that they will have to be caught up with.
   func project(_ changes: [ViewChange], partition: Int, progress: Progress?) async {
@@ -66,14 +99,21 @@ actor ViewKeeper {
     while !Task.isCancelled {
       do throws(ViewUnavailable) {
         try await compare()
+        await sendMarks()
         try await showWhatIsBehind()
         isAway = false
       } catch {
         lose(error)
       }
       // Cancellation ends the sleep early, and then the loop.
-      try? await time.sleep(behind.isEmpty || isAway ? Self.checkInterval : Self.catchUpInterval)
+      try? await time.sleep(interval)
     }
+  }
+
+  private var interval: Duration {
+    if !behind.isEmpty && !isAway { return Self.catchUpInterval }
+    let nextMark = partitions.values.compactMap { $0.mark?.sendAt }.min()
+    return nextMark.map { min(Self.checkInterval, max(Self.markDelay, $0 - time.now())) } ?? Self.checkInterval
   }
 
   private func lose(_ error: ViewUnavailable) {
@@ -84,16 +124,34 @@ actor ViewKeeper {
   /// Compares versions for each partition whose view is not known to be complete, and brings it up to the present.
   private func compare() async throws(ViewUnavailable) {
     let complete = try await view.completePartitions(among: partitions.keys.sorted())
-    let suspect = partitions.filter { !$0.value || !complete.contains($0.key) }.map(\.key)
-    if suspect.isEmpty { return }
-    for partition in suspect.sorted() {
+    let noted = try await view.notedPartitions(among: partitions.keys.sorted())
+    let suspect = partitions.filter { number, partition in
+      !partition.isCompared || !complete.contains(number) || !noted.contains(number) && partition.mark == nil
+    }
+    for partition in suspect.keys.sorted() {
       let comparison = try await view.beginComparison(of: partition)
+      partitions[partition]?.mark =
+        noted.contains(partition) ? nil : Mark(comparison: comparison, sendAt: time.now() + Self.markDelay)
       guard let streams = await streams(of: partition) else { return }
       for (stream, version) in zip(streams, try await view.versions(of: streams.map(\.event))) where version < stream.version {
         guard try await catchUp.catchUp(stream.event, from: version) else { return }
       }
       try await view.markComplete(partition, since: comparison)
-      if partitions[partition] != nil { partitions[partition] = true }
+      partitions[partition]?.isCompared = true
+    }
+  }
+
+  /// Where the view has lost its notes, only the queue knows what waits in it: a mark behind that tells when it is decided.
+  private func sendMarks() async {
+    for (partition, mark) in partitions.compactMapValues(\.mark).sorted(by: { $0.key < $1.key }) where mark.sendAt <= time.now() {
+      do throws(QueueUnavailable) {
+        try await queue.mark(partition, as: mark.comparison)
+        if partitions[partition]?.mark?.comparison == mark.comparison {
+          partitions[partition]?.mark?.sendAt = time.now() + Self.markInterval
+        }
+      } catch {
+        logger.info("what is queued is not known yet", metadata: ["partition": "\(partition)", "reason": "\(error)"])
+      }
     }
   }
 

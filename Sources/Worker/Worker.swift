@@ -44,7 +44,7 @@ public struct Worker: Service {
     self.now = now
     self.time = time
     self.logger = logger
-    keeper = ViewKeeper(view: view, journal: journal, partitioning: partitioning, time: time, logger: logger)
+    keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, time: time, logger: logger)
   }
 
   /// Works until the process is asked to stop: then finishes the batches under way, gives the partitions back and says goodbye.

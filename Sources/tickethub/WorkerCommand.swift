@@ -24,9 +24,11 @@ struct WorkerCommand: AsyncParsableCommand {
     let membershipPool = try settings.pool("worker membership", size: 1)
     try await expectPartitioning(topology.partitioning, PostgresSettings(membershipPool), logger)
     let link = try settings.link("worker", topology, logger)
+    let publishingLink = try settings.link("worker marks", topology, logger)
     let worker = Worker(
       id: .random(in: .min ... .max),
-      queue: RabbitCommandQueue(link: link, topology: topology),
+      queue: RabbitCommandQueue(
+        link: link, publisher: RabbitCommandPublisher(link: publishingLink, topology: topology), topology: topology),
       journal: PostgresJournal(journalPool),
       quarantine: PostgresQuarantine(journalPool),
       view: RedisProjection(RedisClient.make(try settings.redis("worker"), logger: logger)),
@@ -39,6 +41,7 @@ struct WorkerCommand: AsyncParsableCommand {
       configuration: .init(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     ).run()
     await link.close()
+    await publishingLink.close()
   }
 
   /// Waits for the database and refuses to work with another number of partitions than it knows.

@@ -153,6 +153,28 @@ struct ProjectionTests {
     }
   }
 
+  @Test func `what is queued is known from its mark until the view is emptied`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      try await withRedis(redisConfiguration(of: server)) { redis in
+        let (projection, view, two) = (RedisProjection(redis), RedisView(redis), Partitioning(count: 2))
+        for partition in 0..<2 {
+          #expect(try await !view.knowsWhatIsQueued(two))
+          try await projection.markNoted(partition, since: try await projection.beginComparison(of: partition))
+        }
+        #expect(try await projection.notedPartitions(among: [0, 1]) == [0, 1])
+        #expect(try await view.knowsWhatIsQueued(two))
+        let older = try await projection.beginComparison(of: 0)
+        _ = try await redis.command("FLUSHALL")
+        #expect(try await !view.knowsWhatIsQueued(two))
+        try await projection.markNoted(0, since: older)
+        #expect(try await projection.notedPartitions(among: [0, 1]).isEmpty)
+        // As a copy of before a restart would have it.
+        for partition in 0..<2 { _ = try await redis.command("SET", arguments: ["th:{p\(partition)}:noted", "another run"]) }
+        #expect(try await !view.knowsWhatIsQueued(two))
+      }
+    }
+  }
+
   @Test func `a view that was emptied during the comparison is not complete`() async throws {
     try await TestServer.withOwn(.redis) { server in
       try await withRedis(redisConfiguration(of: server)) { redis in

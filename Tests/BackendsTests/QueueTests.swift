@@ -20,7 +20,7 @@ struct QueueTests {
     do {
       let publisher = RabbitCommandPublisher(link: link, topology: topology)
       try await eventually(within: .seconds(60), "a connection") { await publisher.obstacle() == nil }
-      try await body(publisher, RabbitCommandQueue(link: link, topology: topology), url)
+      try await body(publisher, RabbitCommandQueue(link: link, publisher: publisher, topology: topology), url)
       await link.close()
     } catch {
       await link.close()

@@ -130,6 +130,32 @@ struct ViewTests {
     }
   }
 
+  @Test func `a line that was lost goes on where it was, for those that know it and for others`() async throws {
+    try await withRedis { redis in
+      let (view, other) = (RedisView(redis), RedisView(redis))
+      #expect(try await view.takePlaces([213: 1000])[213]?.first == 1)
+      try await show(Progress(ordinal: 400, rate: 50), of: 213, redis)
+      #expect(try await view.takePlaces([213: 10])[213] == Places(first: 1001, progress: Progress(ordinal: 400, rate: 50)))
+
+      _ = try await redis.command("DEL", arguments: ["th:{p213}:line", "th:{p213}:progress"])
+      #expect(try await view.progress(of: 213).ordinal == 400)
+      #expect(try await other.takePlaces([213: 5])[213] == Places(first: 1, progress: .none))
+      #expect(try await view.takePlaces([213: 10])[213] == Places(first: 1011, progress: Progress(ordinal: 400, rate: 50)))
+      #expect(try await other.takePlaces([213: 5])[213] == Places(first: 1021, progress: Progress(ordinal: 400, rate: 50)))
+      // An old copy.
+      _ = try await redis.command("SET", arguments: ["th:{p213}:line", "7"])
+      try await show(Progress(ordinal: 3, rate: 9), of: 213, redis)
+      #expect(try await view.takePlaces([213: 1])[213] == Places(first: 1021, progress: Progress(ordinal: 400, rate: 50)))
+      #expect(try await other.progress(of: 213).ordinal == 400)
+      try await show(Progress(ordinal: 500, rate: 9), of: 213, redis)
+      #expect(try await view.takePlaces([213: 1])[213] == Places(first: 1022, progress: Progress(ordinal: 500, rate: 9)))
+    }
+  }
+
+  private func show(_ progress: Progress, of partition: Int, _ redis: RedisClient) async throws {
+    _ = try await RedisProjection(redis).project([], partition: partition, progress: progress)
+  }
+
   @Test func `a command about a reservation is remembered`() async throws {
     try await withRedis { redis in
       let view = RedisView(redis)

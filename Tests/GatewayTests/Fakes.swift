@@ -6,8 +6,8 @@ import Ticketing
 final class FakeView: ReservationView {
   struct State {
     var isAway = false
-    /// Whether it is known to have all that was decided.
-    var isComplete = true
+    /// Whether all that is queued is known to be noted.
+    var knowsWhatIsQueued = true
     /// By partition.
     var lines: [Int: Int64] = [:]
     var progress: [Int: Progress] = [:]
@@ -107,7 +107,9 @@ final class FakeView: ReservationView {
     try present { .some($0.seats) } ?? nil
   }
 
-  func isComplete(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool { try present { $0.isComplete } }
+  func knowsWhatIsQueued(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
+    try present { $0.knowsWhatIsQueued }
+  }
 
   func isReady() async -> Bool { get { !$0.isAway } }
 }

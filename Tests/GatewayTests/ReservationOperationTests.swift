@@ -212,7 +212,7 @@ struct ReservationOperationTests {
   {
     let path = "/v1/reservations/\(ReservationID(9))"
     #expect(try await gateway.send(.get, path).status == 404)
-    gateway.view.set { $0.isComplete = false }
+    gateway.view.set { $0.knowsWhatIsQueued = false }
     let emptied = try await gateway.send(.get, path)
     #expect(emptied.status == 503 && emptied.headers[.retryAfter] != nil)
     gateway.view.set { $0.isAway = true }

@@ -39,7 +39,8 @@ import Testing
       "acknowledgeBeforeCommit", "acknowledgeTooFar", "skipVersionCheck", "forgetDeduplication", "ignoreRedelivered",
       "requeueWithNack", "cancelBeforeHandOver", "projectWithoutVersion", "expireByTheWrongClock", "dropBatchMates",
       "treatUnknownAsRefused", "loseRestOfBatch", "keepCacheAfterConflict", "neverReview", "withdrawAccepted",
-      "withdrawOthers", "keepStaleView", "tornTransaction", "forgetExpiries", "dropHeadOfFullQueue", "publishWithoutMandatory",
+      "withdrawOthers", "keepStaleView", "forgetBacklog", "tornTransaction", "forgetExpiries", "dropHeadOfFullQueue",
+      "publishWithoutMandatory",
     ])
   func `a defect is noticed`(_ defect: String) async throws {
     let run = try await simulate("--seeds", "2000", "--brief", "--defect", defect)

@@ -39,6 +39,11 @@ public final class TicketHub: Sendable {
   private static let sharedStart = Task {
     let hub = try await TicketHub()
     for _ in 0..<2 { try await hub.startWorker() }
+    // From then on the gateways know what is queued.
+    let customer = hub.customer()
+    try await eventually("the workers' marks") {
+      try await hub.gateway.get("/v1/reservations/\(UUID())", as: customer.token).status == 404
+    }
     return hub
   }
 

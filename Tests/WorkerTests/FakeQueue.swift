@@ -5,6 +5,8 @@ import Synchronization
 final class FakeQueue: CommandQueue {
   private struct State {
     var bodies: [[UInt8]] = []
+    /// By their places among the bodies.
+    var marks: [Int: String] = [:]
     var acknowledged = 0
     var acknowledgements = 0
     var taken = 0
@@ -32,6 +34,13 @@ final class FakeQueue: CommandQueue {
     }
   }
 
+  func mark(_ partition: Int, as name: String) async throws(QueueUnavailable) {
+    state.withLock { state in
+      state.marks[state.bodies.count] = name
+      state.bodies.append(CommandMessage.encode([]))
+    }
+  }
+
   private struct Subscription: CommandSubscription {
     let number: Int
     let queue: FakeQueue
@@ -52,7 +61,7 @@ final class FakeQueue: CommandQueue {
         state.taken = min(state.bodies.count, first + limit)
         defer { state.everTaken = max(state.everTaken, state.taken) }
         return (first..<state.taken).map {
-          Delivery(tag: UInt64($0 + 1), redelivered: $0 < state.everTaken, body: state.bodies[$0])
+          Delivery(tag: UInt64($0 + 1), redelivered: $0 < state.everTaken, body: state.bodies[$0], mark: state.marks[$0])
         }
       }
     }

@@ -10,20 +10,21 @@ final class FakeView: Projection {
     var availability: [EventID: Availability] = [:]
     var letters: [EventID: [SectionIndex: [UInt8]]] = [:]
     var complete: Set<Int> = []
+    var noted: Set<Int>
     var comparisons: [Int: String] = [:]
     var isAway = false
     var projections = 0
     var beforeNextVersions: (@Sendable () async -> Void)?
   }
 
-  private let state = Mutex(State())
+  private let state = Mutex(State(noted: Set(0..<256)))
 
   // MARK: What tests do and see
 
   func goAway() { state.withLock { $0.isAway = true } }
   func comeBack() { state.withLock { $0.isAway = false } }
   /// As FLUSHALL does.
-  func wipe() { state.withLock { $0 = State(isAway: $0.isAway) } }
+  func wipe() { state.withLock { $0 = State(noted: [], isAway: $0.isAway) } }
   func version(of event: Event) -> Int64 { state.withLock { $0.versions[event.id] ?? 0 } }
   func availability(of event: Event) -> Availability? { state.withLock { $0.availability[event.id] } }
   func reservation(_ id: ReservationID) -> ReservationRecord? { state.withLock { $0.reservations[id] } }
@@ -31,6 +32,7 @@ final class FakeView: Projection {
     state.withLock { String(decoding: $0.letters[event.id]?[section] ?? [], as: UTF8.self) }
   }
   func isComplete(_ partition: Int) -> Bool { state.withLock { $0.complete.contains(partition) } }
+  func isNoted(_ partition: Int) -> Bool { state.withLock { $0.noted.contains(partition) } }
   var projections: Int { state.withLock { $0.projections } }
   /// Does something just before the next answer about versions is given.
   func beforeNextVersions(_ body: @escaping @Sendable () async -> Void) { state.withLock { $0.beforeNextVersions = body } }
@@ -82,6 +84,10 @@ final class FakeView: Projection {
     try answering { $0.complete.intersection(partitions) }
   }
 
+  func notedPartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
+    try answering { $0.noted.intersection(partitions) }
+  }
+
   func beginComparison(of partition: Int) async throws(ViewUnavailable) -> String {
     try answering { state in
       let name = "\(UInt64.random(in: .min ... .max))"
@@ -93,6 +99,12 @@ final class FakeView: Projection {
   func markComplete(_ partition: Int, since comparison: String) async throws(ViewUnavailable) {
     try answering { state in
       if state.comparisons[partition] == comparison { state.complete.insert(partition) }
+    }
+  }
+
+  func markNoted(_ partition: Int, since comparison: String) async throws(ViewUnavailable) {
+    try answering { state in
+      if state.comparisons[partition] == comparison { state.noted.insert(partition) }
     }
   }
 

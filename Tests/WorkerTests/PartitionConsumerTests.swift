@@ -17,7 +17,7 @@ struct PartitionConsumerTests {
   private func consuming(
     _ journal: FakeJournal, now: @escaping @Sendable () -> Timestamp = wallClock, _ body: (PartitionConsumer) async throws -> Void
   ) async throws {
-    let keeper = ViewKeeper(view: view, journal: journal, partitioning: partitioning, logger: quietLogger)
+    let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, logger: quietLogger)
     let consumer = PartitionConsumer(
       partition: 0, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning, now: now,
       logger: quietLogger, watch: DecisionWatch { _, _ in })

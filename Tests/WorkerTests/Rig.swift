@@ -133,9 +133,11 @@ final class Rig: Sendable {
     let id = WorkerID.random(in: 1 ... .max)
     let membership = MortalMembership(PostgresMembership(membershipPool, host: "here"))
     let worker = Worker(
-      id: id, queue: RabbitCommandQueue(link: link, topology: topology), journal: journal ?? PostgresJournal(pool),
-      quarantine: PostgresQuarantine(pool),
-      view: RedisProjection(redis), membership: membership, partitioning: partitioning, now: wallClock, logger: quietLogger)
+      id: id,
+      queue: RabbitCommandQueue(
+        link: link, publisher: RabbitCommandPublisher(link: link, topology: topology), topology: topology),
+      journal: journal ?? PostgresJournal(pool), quarantine: PostgresQuarantine(pool), view: RedisProjection(redis),
+      membership: membership, partitioning: partitioning, now: wallClock, logger: quietLogger)
     let group = ServiceGroup(configuration: .init(services: [worker], logger: quietLogger))
     let running = Task {
       // Cancelled tests end it with an error that says just that.

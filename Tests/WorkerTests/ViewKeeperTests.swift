@@ -9,9 +9,10 @@ import Ticketing
 struct ViewKeeperTests {
   private let event = EventRecord.onSale([.seated(rows: 2, of: 10), .standing(50)]).event
   private let view = FakeView()
+  private let queue = FakeQueue()
 
   private func keeping(_ journal: FakeJournal, _ body: (ViewKeeper) async throws -> Void) async throws {
-    let keeper = ViewKeeper(view: view, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
+    let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
     await keeper.adopt(0)
     try await withThrowingTaskGroup { group in
       group.addTask { await keeper.run() }
@@ -66,6 +67,32 @@ struct ViewKeeperTests {
     }
   }
 
+  @Test func `what is queued is unknown to a wiped view until the mark behind it is delivered`() async throws {
+    let journal = FakeJournal(event)
+    queue.publish([QueuedCommand(.reserve(event: event.id), ordinal: 1)])
+    view.wipe()
+    try await keeping(journal) { keeper in
+      try await eventually("complete") { view.isComplete(0) }
+      let subscription = try await queue.subscribe(to: 0)
+      var deliveries: [Delivery] = []
+      try await eventually("the mark") {
+        deliveries += try await subscription.take(9, waitingAtMost: .zero)
+        return deliveries.count == 2
+      }
+      #expect(deliveries[0].mark == nil && !view.isNoted(0))
+      let mark = try #require(deliveries[1].mark)
+      view.wipe()
+      await keeper.noteMark(mark, in: 0)
+      #expect(!view.isNoted(0), "it is older than the view")
+      try await eventually("the next mark") {
+        deliveries += try await subscription.take(9, waitingAtMost: .zero)
+        return deliveries.count == 3
+      }
+      await keeper.noteMark(try #require(deliveries[2].mark), in: 0)
+      #expect(view.isNoted(0))
+    }
+  }
+
   @Test func `a view that is wiped while it is being compared is not called complete`() async throws {
     let journal = FakeJournal(event)
     for _ in 0..<3 { try journal.decideElsewhere([.reserve(event: event.id)]) }
@@ -87,7 +114,7 @@ struct ViewKeeperTests {
   @Test func `decisions made while the view catches up are all shown in the end`() async throws {
     let journal = RacingJournal(FakeJournal(event))
     for _ in 0..<3 { try journal.fake.decideElsewhere([.reserve(event: event.id)]) }
-    let keeper = ViewKeeper(view: view, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
+    let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
     // Between the reading of the journal and the projection, a fourth decision is made and finds the gap.
     let event = event
     journal.afterNextChanges { [self] in

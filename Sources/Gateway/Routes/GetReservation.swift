@@ -11,27 +11,22 @@ struct ReservationReader: Sendable {
   /// - Throws: `404` if there is none or it is another customer's, `503` if nobody can tell.
   func reservation(_ id: ReservationID, of customer: CustomerID) async throws -> ReservationRecord {
     let record: ReservationRecord
+    // What is neither viewed nor decided is not queued either, where the view knows what is queued; and it must be asked for that before
+    // the database is asked for the decision.
+    var knowsWhatIsQueued = false
     do {
       record = try await viewed { () async throws(ViewUnavailable) in
-        try await view.reservation(id)
+        if let record = try await view.reservation(id) { return record }
+        knowsWhatIsQueued = try await view.knowsWhatIsQueued(partitioning)
+        return nil
       } orStored: { () async throws(StoreUnavailable) in
         try await store.reservation(id)
       }
     } catch let problem as Problem where problem.code == .notFound {
-      throw await knowsWhatIsQueued() ? problem : Problem(.unavailable, "This can't be read at the moment.", retryAfter: 2)
+      throw knowsWhatIsQueued ? problem : Problem(.unavailable, "This can't be read at the moment.", retryAfter: 2)
     }
     guard record.customer == customer else { throw Problem.notFound }
     return record
-  }
-
-  /// Whether what is neither viewed nor decided is not queued either: only the view knows that, and not while it is away or was emptied
-  /// a moment ago.
-  private func knowsWhatIsQueued() async -> Bool {
-    do throws(ViewUnavailable) {
-      return try await view.isComplete(partitioning)
-    } catch {
-      return false
-    }
   }
 }
 
