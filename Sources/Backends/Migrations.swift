@@ -66,6 +66,15 @@ public struct PostgresSettings: Sendable {
         PostgresQuery(Self.propose, .text("\(partitioning.count)")), PostgresQuery(Self.read),
       ])[1].first?.text(0)
     }
+    return try Self.partitioning(of: value)
+  }
+
+  /// The number of partitions that is in force.
+  public func partitioning() async throws(StoreUnavailable) -> Partitioning {
+    try Self.partitioning(of: await store { try await pool.query(PostgresQuery(Self.read)).first?.text(0) })
+  }
+
+  private static func partitioning(of value: String?) throws(StoreUnavailable) -> Partitioning {
     guard let count = value.flatMap({ Int($0) }), Partitioning.validCounts.contains(count) else {
       throw StoreUnavailable("the database has no valid number of partitions: \(value ?? "none")")
     }

@@ -47,27 +47,19 @@ struct GatewayCommand: AsyncParsableCommand {
       metrics: MetricRegistry(),
       now: wallClock,
       logger: logger)
-    await warnOfAnotherPartitioning(topology.partitioning, PostgresSettings(pool), logger)
+    let check = PartitioningCheck(own: topology.partitioning, settings: PostgresSettings(pool), logger: logger)
+    do {
+      try await check.expectAgreement()
+    } catch let error as StoreUnavailable {
+      // A gateway starts without the database, but not against it; the check goes on.
+      logger.warning("the number of partitions can't be compared yet", metadata: ["reason": "\(error)"])
+    }
     let services = try makeGateway(
       dependencies, host: host ?? settings.host(), port: try port ?? settings.port(),
       adminPort: try settings.adminPort())
     try await ServiceGroup(
-      configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      configuration: .init(services: [check] + services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     ).run()
     await link.close()
-  }
-
-  /// A gateway starts without the database, but not against it.
-  private func warnOfAnotherPartitioning(_ own: Partitioning, _ settings: PostgresSettings, _ logger: Logger) async {
-    do {
-      let agreed = try await settings.agree(on: own)
-      if agreed != own {
-        logger.critical(
-          "TICKETHUB_PARTITIONS differs from the database's: requests would wait in queues that nobody consumes",
-          metadata: ["own": "\(own.count)", "database": "\(agreed.count)"])
-      }
-    } catch {
-      logger.warning("the number of partitions can't be compared", metadata: ["reason": "\(error)"])
-    }
   }
 }

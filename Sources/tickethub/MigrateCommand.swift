@@ -20,7 +20,9 @@ struct MigrateCommand: AsyncParsableCommand {
       let applied = try await pool.withConnection { try await migrations.apply(on: $0) }
       for name in applied { print("applied \(name)") }
       if applied.isEmpty { print("nothing to do") }
-      _ = try await PostgresSettings(pool).agree(on: settings.partitioning())
+      try await PartitioningCheck(
+        own: settings.partitioning(), settings: PostgresSettings(pool), logger: settings.logger("migrate")
+      ).expectAgreement()
     } catch let error as PostgresError {
       throw CommandFailure(error.message)
     } catch let error as StoreUnavailable {

@@ -31,10 +31,11 @@ struct RebuildCommand: AsyncParsableCommand {
     logger.logLevel = max(logger.logLevel, .notice)
     let pool = try settings.pool("rebuild", size: Self.databaseConnections, waitAtMost: .seconds(10))
     let redis = RedisClient.make(try settings.patientRedis("rebuild"), logger: logger)
-    let rebuild = ViewRebuild(
-      view: RedisProjection(redis), journal: PostgresJournal(pool), partitioning: try settings.partitioning(), logger: logger)
     let progress = RebuildProgress()
     do {
+      let partitioning = try await PostgresSettings(pool).partitioning()
+      let rebuild = ViewRebuild(
+        view: RedisProjection(redis), journal: PostgresJournal(pool), partitioning: partitioning, logger: logger)
       if let event {
         guard try await PostgresEventStore(pool).event(event) != nil else { throw CommandFailure("there is no event \(event)") }
         try await rebuild.rebuild(event, onProgress: progress.show)

@@ -12,7 +12,7 @@ struct Tickethub: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       GatewayCommand.self, WorkerCommand.self, MigrateCommand.self, UsersCommand.self, EventsCommand.self, LoadCommand.self,
-      VerifyCommand.self, RebuildCommand.self, DeadLettersCommand.self,
+      VerifyCommand.self, RebuildCommand.self, DeadLettersCommand.self, PartitionsCommand.self,
     ])
 
   static func main() async {

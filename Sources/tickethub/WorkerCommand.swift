@@ -22,7 +22,8 @@ struct WorkerCommand: AsyncParsableCommand {
     let journalPool = try settings.pool("worker", size: Self.journalConnections, waitAtMost: .seconds(10))
     // Of its own, so that a beat never waits for a batch.
     let membershipPool = try settings.pool("worker membership", size: 1)
-    try await expectPartitioning(topology.partitioning, PostgresSettings(membershipPool), logger)
+    let check = PartitioningCheck(own: topology.partitioning, settings: PostgresSettings(membershipPool), logger: logger)
+    try await check.awaitAgreement()
     let link = try settings.link("worker", topology, logger)
     let publishingLink = try settings.link("worker marks", topology, logger)
     let worker = Worker(
@@ -38,27 +39,9 @@ struct WorkerCommand: AsyncParsableCommand {
       logger: logger,
       deciding: try testPoison(settings.testPoison()))
     try await ServiceGroup(
-      configuration: .init(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      configuration: .init(services: [check, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     ).run()
     await link.close()
     await publishingLink.close()
-  }
-
-  /// Waits for the database and refuses to work with another number of partitions than it knows.
-  private func expectPartitioning(_ own: Partitioning, _ settings: PostgresSettings, _ logger: Logger) async throws {
-    while true {
-      do {
-        let agreed = try await settings.agree(on: own)
-        guard agreed == own else {
-          throw CommandFailure(
-            "TICKETHUB_PARTITIONS is \(own.count), and the database knows \(agreed.count); changing the number takes draining first"
-          )
-        }
-        return
-      } catch let error as StoreUnavailable {
-        logger.warning("waiting for the database", metadata: ["reason": "\(error)"])
-        try await Task.sleep(for: .seconds(1))
-      }
-    }
   }
 }

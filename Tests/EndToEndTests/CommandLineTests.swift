@@ -57,7 +57,7 @@ import TicketHubTestSupport
   @Test(arguments: [
     "gateway", "worker", "migrate", "users", "users create", "events", "events create", "load", "dead-letters",
     "dead-letters list", "dead-letters show",
-    "dead-letters replay", "dead-letters discard",
+    "dead-letters replay", "dead-letters discard", "partitions",
   ])
   func `every command explains itself`(_ command: String) async throws {
     let help = try await tickethub(command.split(separator: " ").map(String.init) + ["--help"], environment: [:])

@@ -1,0 +1,64 @@
+import TestSupport
+import Testing
+import TicketHubTestSupport
+
+/// On TicketHubs of their own: the number of partitions is for all processes.
+@Suite(.serialized) struct `The number of partitions` {
+  @Test func `it is changed only where nothing runs and nothing waits, and the sale goes on in its order`() async throws {
+    let hub = try await TicketHub()
+    let event = try await hub.event()
+    let customer = hub.customer()
+    let first = try await customer.ask(.tickets(1), of: event).decoded(as: Reservation.self)
+
+    #expect(try await partitions(hub).output == "16\n")
+    #expect(try await partitions(hub, "16").output == "there are 16 partitions already\n")
+    let running = try await partitions(hub, "5")
+    #expect(running.status == 1 && running.errors.contains("tickethub gateway"))
+    for index in hub.gateways.indices { _ = await hub.process(ofGateway: index)?.terminate() }
+    let waiting = try await partitions(hub, "5")
+    #expect(waiting.status == 1 && waiting.errors.contains("1 messages wait in tickethub.commands.p16."))
+    let worker = try await hub.startWorker()
+    let working = try await partitions(hub, "5")
+    #expect(working.status == 1 && working.errors.contains("tickethub worker"))
+    try await eventually("all is decided") { try await decided(hub) }
+    #expect(await worker.terminate().status == 0)
+
+    let changed = try await partitions(hub, "5")
+    try #require(changed.status == 0 && changed.output.hasPrefix("5 partitions, 16 before"), "\(changed)")
+    #expect(try await partitions(hub).output == "5\n")
+    for role in ["gateway", "worker", "migrate"] {
+      let refused = try await tickethub([role], environment: hub.environment)
+      #expect(refused.status == 1 && refused.errors.contains("TICKETHUB_PARTITIONS is 16, its default being 16"), "\(refused)")
+      #expect(refused.errors.contains("the database knows 5"))
+    }
+
+    let five = ["TICKETHUB_PARTITIONS": "5"]
+    for index in hub.gateways.indices { try hub.startGateway(index, five) }
+    for index in hub.gateways.indices { try await hub.readyGateway(index) }
+    try await hub.startWorker(five)
+    #expect(try await customer.outcome(of: first).sequence == 1)
+    #expect(try await customer.reserve(.tickets(1), of: event).sequence == 2)
+    let verified = try await tickethub(["verify"], environment: hub.environment.merging(five) { $1 })
+    #expect(verified.status == 0, "\(verified)")
+  }
+
+  @Test func `a process ends when the number is changed underneath it`() async throws {
+    let hub = try await TicketHub()
+    let worker = try await hub.startWorker()
+    let gateway = try #require(hub.process(ofGateway: 0))
+    #expect(try await outcome(of: ["psql", hub.postgres.url, "-c", "UPDATE settings SET value = '4'"]).isSuccess)
+    try await eventually(within: .seconds(30), "the end of both") { !worker.isRunning && !gateway.isRunning }
+    try await gateway.logged("the database knows 4")
+    try await worker.logged("the database knows 4")
+  }
+
+  private func partitions(
+    _ hub: TicketHub, _ count: String? = nil
+  ) async throws -> (status: Int32, output: String, errors: String) {
+    try await tickethub(["partitions"] + (count.map { [$0] } ?? []), environment: hub.environment)
+  }
+
+  private func decided(_ hub: TicketHub) async throws -> Bool {
+    try await outcome(of: ["psql", hub.postgres.url, "-Atc", "SELECT count(*) FROM decisions"]).output == "1\n"
+  }
+}
