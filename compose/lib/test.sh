@@ -22,6 +22,7 @@ run_tests() {
     target=$(basename "${target/Faults/FaultTests}")
     step "$target" run_swift_test
   done
+  step "runbooks" run_runbooks
   all_passed || exit 1
   step "instructions" check_instructions
   all_passed || exit 1
