@@ -75,7 +75,7 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("openapi.yaml")]),
-    target("Worker", ["BlockingThread", "Pipeline", "Ticketing", logging, lifecycle]),
+    target("Worker", ["BlockingThread", "Pipeline", "Telemetry", "Ticketing", logging, lifecycle]),
     target("LoadTest", [nioCore, nioPosix]),
     .executableTarget(
       name: "tickethub",
@@ -144,8 +144,8 @@ let package = Package(
     tests(
       "WorkerTests",
       [
-        "Worker", "Backends", "Pipeline", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport", "TestSupport",
-        logging, lifecycle,
+        "Worker", "Backends", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport",
+        "TestSupport", logging, lifecycle,
       ]),
     tests("LoadTestTests", ["LoadTest", nioCore, nioPosix, nioHTTP1]),
   ]

@@ -28,6 +28,7 @@ final class PartitionConsumer: Sendable {
   private let now: @Sendable () -> Timestamp
   private let time: Timekeeper
   private let logger: Logger
+  private let metrics: WorkerMetrics
   private let watch: DecisionWatch?
   private let deciding: (@Sendable (Command) -> Void)?
   private let isGivenUp = Atomic(false)
@@ -36,7 +37,7 @@ final class PartitionConsumer: Sendable {
   init(
     partition: Int, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, keeper: ViewKeeper,
     partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger,
-    watch: DecisionWatch? = nil, deciding: (@Sendable (Command) -> Void)? = nil
+    metrics: WorkerMetrics, watch: DecisionWatch? = nil, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.partition = partition
     self.queue = queue
@@ -46,6 +47,7 @@ final class PartitionConsumer: Sendable {
     self.partitioning = partitioning
     self.now = now
     self.time = time
+    self.metrics = metrics
     self.watch = watch
     self.deciding = deciding
     var logger = logger
@@ -63,6 +65,8 @@ final class PartitionConsumer: Sendable {
 
   /// Subscribes and settles until the partition is given up. While the broker is away it tries again.
   func run() async {
+    metrics.begin(partition)
+    defer { metrics.end(partition) }
     await keeper.adopt(partition)
     while !mustStop {
       do {
@@ -106,7 +110,10 @@ final class PartitionConsumer: Sendable {
     var settled = Settled()
     while !mustStop {
       let deliveries = try await subscription.take(Self.maximumMessages, waitingAtMost: waiting(for: settler.nextExpiry))
-      if deliveries.isEmpty { try await acknowledge(&settled, of: subscription) }
+      if deliveries.isEmpty {
+        metrics.noteIdle(partition)
+        try await acknowledge(&settled, of: subscription)
+      }
       for batch in split(deliveries) {
         try await setAside(batch.unreadable, &isolation)
         let began = time.now()
@@ -120,6 +127,7 @@ final class PartitionConsumer: Sendable {
             continue
           }
           rate.note(settlement.decisions, in: time.now() - began)
+          metrics.noteDecisions(settlement.decisions)
           try await setAside(settlement.undecidable.map(letter), &isolation)
           if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
           if !settlement.changes.isEmpty { Failpoint.beforeProjection.pass() }
@@ -127,6 +135,7 @@ final class PartitionConsumer: Sendable {
           let progress = steps.isEmpty ? batch.lastOrdinal.map(rate.progress) : nil
           await keeper.project(settlement.changes, partition: partition, progress: progress)
         }
+        metrics.noteSettled(batch.commands, of: partition, at: now())
         settled.note(batch)
         if settled.messages >= Self.messagesPerAcknowledgement { try await acknowledge(&settled, of: subscription) }
         for mark in batch.marks { await keeper.noteMark(mark, in: partition) }
@@ -240,6 +249,7 @@ final class PartitionConsumer: Sendable {
   private func setAside(_ letters: [DeadLetter], _ isolation: inout Isolation) async throws {
     if letters.isEmpty { return }
     try await untilJournalAnswers { () async throws(JournalFailure) in try await journal.setAside(letters) }
+    metrics.noteDeadLetters(letters.count)
     for letter in letters {
       if let command = letter.command { isolation.noteSetAside(command) }
       logger.error("a command was set aside", metadata: ["dead_letter": "\(letter.id)", "reason": "\(letter.reason)"])

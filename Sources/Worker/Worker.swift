@@ -1,6 +1,7 @@
 public import Logging
 public import Pipeline
 public import ServiceLifecycle
+public import Telemetry
 public import Ticketing
 
 /// A worker process: consumes its share of the partitions, which follows from the workers that live.
@@ -20,6 +21,7 @@ public struct Worker: Service {
   private let now: @Sendable () -> Timestamp
   private let time: Timekeeper
   private let logger: Logger
+  private let metrics: WorkerMetrics
   private let watch: DecisionWatch?
   private let deciding: (@Sendable (Command) -> Void)?
 
@@ -30,7 +32,7 @@ public struct Worker: Service {
   public init(
     id: WorkerID, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, view: any Projection,
     membership: any Membership, partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp,
-    time: Timekeeper = .system, logger: Logger, endsWhereDecisionsHang: Bool = true,
+    time: Timekeeper = .system, metrics: MetricRegistry = MetricRegistry(), logger: Logger, endsWhereDecisionsHang: Bool = true,
     deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.id = id
@@ -39,6 +41,7 @@ public struct Worker: Service {
     self.quarantine = quarantine
     self.deciding = deciding
     watch = endsWhereDecisionsHang ? DecisionWatch.endingTheProcess(logger) : nil
+    self.metrics = WorkerMetrics(metrics)
     self.membership = membership
     self.partitioning = partitioning
     self.now = now
@@ -108,7 +111,7 @@ public struct Worker: Service {
   private func consumer(of partition: Int) -> PartitionConsumer {
     PartitionConsumer(
       partition: partition, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning,
-      now: now, time: time, logger: logger, watch: watch, deciding: deciding)
+      now: now, time: time, logger: logger, metrics: metrics, watch: watch, deciding: deciding)
   }
 
   /// The workers that live; nil while the database is away: then the shares stay as they are.

@@ -1,9 +1,11 @@
 import ArgumentParser
 import Backends
+import Gateway
 import Logging
 import Pipeline
 import Redis
 import ServiceLifecycle
+import Telemetry
 import UnixSignals
 import Worker
 
@@ -25,6 +27,7 @@ struct WorkerCommand: AsyncParsableCommand {
     let check = PartitioningCheck(own: topology.partitioning, settings: PostgresSettings(membershipPool), logger: logger)
     try await check.awaitAgreement()
     let link = try settings.link("worker", topology, logger)
+    let metrics = MetricRegistry()
     let publishingLink = try settings.link("worker marks", topology, logger)
     let worker = Worker(
       id: .random(in: .min ... .max),
@@ -36,10 +39,15 @@ struct WorkerCommand: AsyncParsableCommand {
       membership: PostgresMembership(membershipPool, host: hostName()),
       partitioning: topology.partitioning,
       now: wallClock,
+      metrics: metrics,
       logger: logger,
       deciding: try testPoison(settings.testPoison()))
+    var services: [any Service] = [check, worker]
+    if let port = try settings.adminPort() {
+      services.insert(makeAdminServer(metrics, host: settings.host(), port: port, logger: logger), at: 0)
+    }
     try await ServiceGroup(
-      configuration: .init(services: [check, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     ).run()
     await link.close()
     await publishingLink.close()

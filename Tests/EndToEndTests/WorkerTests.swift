@@ -34,6 +34,28 @@ import TicketHubTestSupport
     #expect(end.time < .seconds(5))
   }
 
+  @Test func `a worker tells what it does`() async throws {
+    let hub = try await hub()
+    // Of the ports that the gateways have, the last is nobody's.
+    let port = hub.gateways[0].port + 4
+    let worker = try await hub.startWorker(["TICKETHUB_ADMIN_PORT": "\(port)"])
+    let metrics = Gateway(port: port)
+    // Decisions go on where the port is taken.
+    let other = try await hub.startWorker(["TICKETHUB_ADMIN_PORT": "\(port)"])
+    try await other.logged("no metrics are served")
+    #expect(await other.terminate().status == 0)
+
+    let event = try await hub.event()
+    for _ in 0..<3 { _ = try await hub.customer().reserve(.tickets(1), of: event) }
+    let reply = try await metrics.get("/metrics")
+    #expect(reply.status == 200 && reply["Content-Type"]?.hasPrefix("text/plain; version=0.0.4") == true)
+    let text = String(decoding: reply.body, as: UTF8.self)
+    #expect(text.contains("tickethub_worker_decisions_total 3\n"), "\(text)")
+    #expect(text.contains("tickethub_worker_partitions 16.0\n"), "\(text)")
+    #expect(try await metrics.get("/livez").status == 200)
+    #expect(await worker.terminate().status == 0)
+  }
+
   @Test func `a worker that is told to end hands over at once`() async throws {
     let hub = try await hub()
     let (leaving, staying) = (try await hub.startWorker(), try await hub.startWorker())

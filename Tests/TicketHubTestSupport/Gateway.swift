@@ -4,6 +4,8 @@ public import Foundation
 public struct Gateway: Sendable {
   public let port: Int
 
+  public init(port: Int) { self.port = port }
+
   public func get(_ path: String, as token: String? = nil, _ headers: [String: String] = [:]) async throws -> Reply {
     try await send("GET", path, as: token, headers)
   }

@@ -1,5 +1,6 @@
 import BackendsTestSupport
 import Pipeline
+import Telemetry
 import TestSupport
 import Testing
 import Ticketing
@@ -12,6 +13,7 @@ struct PartitionConsumerTests {
   private let queue = FakeQueue()
   private let view = FakeView()
   private let quarantine = FakeQuarantine()
+  private let metrics = MetricRegistry()
 
   /// Runs the body beside a consumer of the queue, and its view's keeper.
   private func consuming(
@@ -20,7 +22,7 @@ struct PartitionConsumerTests {
     let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, logger: quietLogger)
     let consumer = PartitionConsumer(
       partition: 0, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning, now: now,
-      logger: quietLogger, watch: DecisionWatch { _, _ in })
+      logger: quietLogger, metrics: WorkerMetrics(metrics), watch: DecisionWatch { _, _ in })
     try await withThrowingTaskGroup { group in
       group.addTask { await keeper.run() }
       group.addTask { await consumer.run() }
@@ -38,7 +40,12 @@ struct PartitionConsumerTests {
     try await consuming(journal) { _ in
       try await eventually("the acknowledgement") { queue.isEmpty }
       #expect(view.reservation(command.reservation)?.status == .held && view.letters(of: event, 0) == "aah")
+      for line in ["decisions_total 1", "commands_total 1", "batches_total 1", "dead_letters_total 0", "partitions 1.0"] {
+        #expect(metrics.text.contains("tickethub_worker_\(line)\n"))
+      }
+      #expect(metrics.text.contains("tickethub_worker_lag_seconds{partition=\"0\"} "))
     }
+    #expect(metrics.text.contains("tickethub_worker_partitions 0.0\n") && !metrics.text.contains("partition=\"0\""))
   }
 
   @Test func `bytes that cannot be read are set aside alone, message or command`() async throws {

@@ -106,7 +106,7 @@ start_roles() {
         ! answers "$port_base" || fail "port $port_base of 127.0.0.1 is in use by something else; end it or set TICKETHUB_PORT_BASE"
         launch_role gateway gateway
         ;;
-      *) launch_role "$role" worker ;;
+      *) TICKETHUB_ADMIN_PORT=$((port_base + 40 + ${role#worker-})) launch_role "$role" worker ;;
     esac
     begun+=("$role:$launched")
   done

@@ -11,7 +11,7 @@ struct HealthRoutes: Sendable {
   let reservations: any ReservationStore
 
   func add(to table: inout RouteTable) {
-    table.on(.GET, "/livez") { _ in health(.ok, "ok", []) }
+    LivenessRoute().add(to: &table)
     table.on(.GET, "/readyz", ready)
   }
 
@@ -39,17 +39,22 @@ struct HealthRoutes: Sendable {
       return await group.next() ?? nil
     }
   }
+}
 
-  private func health(_ status: HTTPResponseStatus, _ word: String, _ checks: [(name: StaticString, trouble: String?)])
-    -> Response
-  {
-    var writer = JSONWriter()
-    writer.object {
-      $0.member("status", word)
-      $0.object("checks") { for check in checks { $0.member(check.name, check.trouble ?? "ok") } }
-    }
-    var headers: HTTPHeaders = ["Cache-Control": "no-store"]
-    if status == .serviceUnavailable { headers.add(name: "Retry-After", value: "1") }
-    return .json(writer.bytes, status: status, headers: headers)
+/// `GET /livez`: the process runs.
+struct LivenessRoute: Sendable {
+  func add(to table: inout RouteTable) { table.on(.GET, "/livez") { _ in health(.ok, "ok", []) } }
+}
+
+private func health(_ status: HTTPResponseStatus, _ word: String, _ checks: [(name: StaticString, trouble: String?)])
+  -> Response
+{
+  var writer = JSONWriter()
+  writer.object {
+    $0.member("status", word)
+    $0.object("checks") { for check in checks { $0.member(check.name, check.trouble ?? "ok") } }
   }
+  var headers: HTTPHeaders = ["Cache-Control": "no-store"]
+  if status == .serviceUnavailable { headers.add(name: "Retry-After", value: "1") }
+  return .json(writer.bytes, status: status, headers: headers)
 }
