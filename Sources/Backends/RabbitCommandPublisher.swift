@@ -17,8 +17,8 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
     self.topology = topology
   }
 
-  public func publish(_ commands: [QueuedCommand], to partition: Int) async -> Pipeline.PublishOutcome {
-    await publish(message: CommandMessage.encode(commands), to: partition)
+  public func publish(_ commands: [Int: [QueuedCommand]]) async -> [Int: Pipeline.PublishOutcome] {
+    await publish(commands.map { partition, commands in (partition, message(CommandMessage.encode(commands), to: partition)) })
   }
 
   public func publish(message body: [UInt8], to partition: Int) async -> Pipeline.PublishOutcome {
@@ -27,24 +27,37 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
 
   /// - Parameter mark: what a mark is called.
   func publish(message body: [UInt8], to partition: Int, mark: String?) async -> Pipeline.PublishOutcome {
+    await publish([(partition, message(body, to: partition, mark: mark))])[partition] ?? .unknown
+  }
+
+  private func message(_ body: [UInt8], to partition: Int, mark: String? = nil) -> RabbitMQMessage {
+    RabbitMQMessage(exchange: topology.exchange, routingKey: "\(partition)", body: body, messageID: mark)
+  }
+
+  /// Sends all of them, one a partition, before it waits for the broker.
+  private func publish(_ messages: [(partition: Int, message: RabbitMQMessage)]) async -> [Int: Pipeline.PublishOutcome] {
     let connection: RabbitMQConnection
     do {
       connection = try await link.connection(within: Self.patience)
     } catch {
-      return .unavailable
+      return Dictionary(uniqueKeysWithValues: messages.map { ($0.partition, .unavailable) })
     }
-    let message = RabbitMQMessage(exchange: topology.exchange, routingKey: "\(partition)", body: body, messageID: mark)
-    let outcome = await connection.publish([message]).first ?? .unknown("the client gave no outcome")
-    switch outcome {
-    case .confirmed: return .queued
-    case .refused, .blocked: return .refused
-    case .returned(_, let text):
-      // The queue or its binding is gone: they are declared anew, and the client is asked to come again.
-      unroutable.withLock { $0[partition] = text }
-      _ = await mend(on: connection)
-      return .unavailable
-    case .unknown: return .unknown
+    var outcomes: [Int: Pipeline.PublishOutcome] = [:]
+    var mustMend = false
+    for ((partition, _), outcome) in zip(messages, await connection.publish(messages.map(\.message))) {
+      switch outcome {
+      case .confirmed: outcomes[partition] = .queued
+      case .refused, .blocked: outcomes[partition] = .refused
+      case .unknown: outcomes[partition] = .unknown
+      case .returned(_, let text):
+        // The queue or its binding is gone: they are declared anew, and the client is asked to come again.
+        unroutable.withLock { $0[partition] = text }
+        mustMend = true
+        outcomes[partition] = .unavailable
+      }
     }
+    if mustMend { _ = await mend(on: connection) }
+    return outcomes
   }
 
   /// As it is now, and not as it was for the last message: nobody may send another while this says that none is taken.

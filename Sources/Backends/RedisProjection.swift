@@ -4,34 +4,54 @@ public import Ticketing
 
 /// The worker's side of the view in Redis.
 public struct RedisProjection: Projection {
-  private let redis: RedisClient
+  /// What a partition's batch has to show.
+  private struct Share: Sendable {
+    var changes: [ViewChange]
+    var partition: Int
+    var progress: Progress?
+  }
 
-  public init(_ redis: RedisClient) { self.redis = redis }
+  private let redis: RedisClient
+  /// Partitions that have something to show at the same moment share the round trip.
+  private let shares: Coalescer<Share, Result<[ProjectionResult], ViewUnavailable>>
+
+  public init(_ redis: RedisClient) {
+    self.redis = redis
+    shares = Coalescer(maximumBatch: 16, maximumWaiting: .max) { shares in
+      do throws(ViewUnavailable) {
+        return try await Self.project(shares, to: redis).map { .success($0) }
+      } catch {
+        return shares.map { _ in .failure(error) }
+      }
+    }
+  }
 
   /// Writes one event's change if the view is at the version that it starts from, and gives the version that the view was at. Being
   /// atomic, it is what keeps the view from ever going backwards or having a hole.
   ///
   /// Reservations that are to be put into their customers' lists first are not in a slot of this one's, so the script gives their
-  /// numbers behind the version and writes nothing: once the version has moved, nobody would come back to list them.
+  /// numbers behind the version and leaves the version as it is: once it has moved, nobody would come back to list them. To write those
+  /// that are known, and learn which are not, in one step (`XX`) saves a tenth of Redis' time.
   ///
   /// KEYS: version, availability, reservations…, then a key a seat write.
   /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", which reservations are to be listed
   /// first (`all`, `unknown` or `none`), records…, then offset and letters a seat write; the offset -1 replaces the whole section.
-  private static let apply = RedisScript(
+  private static let applying = RedisScript(
     """
     local version = tonumber(redis.call('GET', KEYS[1]) or '0')
     if version ~= tonumber(ARGV[1]) then return {version} end
     local reply = {version}
     local reservations = tonumber(ARGV[4])
-    if ARGV[6] ~= 'none' then
-      for i = 1, reservations do
-        if ARGV[6] == 'all' or redis.call('EXISTS', KEYS[2 + i]) == 0 then reply[#reply + 1] = i end
+    for i = 1, reservations do
+      if ARGV[6] == 'none' then
+        redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3])
+      elseif ARGV[6] == 'all' or not redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3], 'XX') then
+        reply[#reply + 1] = i
       end
-      if #reply > 1 then return reply end
     end
+    if #reply > 1 then return reply end
     redis.call('SET', KEYS[1], ARGV[2])
     if ARGV[5] ~= '' then redis.call('SET', KEYS[2], ARGV[5]) end
-    for i = 1, reservations do redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3]) end
     local argument = 7 + reservations
     for i = 3 + reservations, #KEYS do
       if ARGV[argument] == '-1' then
@@ -47,15 +67,26 @@ public struct RedisProjection: Projection {
   public func project(
     _ changes: [ViewChange], partition: Int, progress: Progress?
   ) async throws(ViewUnavailable) -> [ProjectionResult] {
+    let share = Share(changes: changes, partition: partition, progress: progress)
+    guard let result = await shares.submit(share) else { throw ViewUnavailable("too much waits to be shown") }
+    return try result.get()
+  }
+
+  private static func project(_ shares: [Share], to redis: RedisClient) async throws(ViewUnavailable) -> [[ProjectionResult]] {
+    let changes = shares.flatMap(\.changes)
     // By change, the reservations to be put into their lists in the same write as the change. A change that met a gap may fit the next
     // time and must be asked again.
     var listings: [Int: [ReservationRecord]] = [:]
     while true {
-      let replies = try await apply(changes, listings, partition: partition, progress: progress)
+      let replies = try await apply(changes, listings, of: shares, to: redis)
       let isWritten = replies.allSatisfy { $0.count == 1 }
       if isWritten {
-        return zip(changes, replies).map { change, reply in
+        var results = zip(changes, replies).map { change, reply -> ProjectionResult in
           reply[0] == change.fromVersion || reply[0] >= change.toVersion ? .done : .gap(viewVersion: reply[0])
+        }[...]
+        return shares.map { share in
+          defer { results.removeFirst(share.changes.count) }
+          return Array(results.prefix(share.changes.count))
         }
       }
       for (index, reply) in replies.enumerated() where reply.count > 1 {
@@ -65,8 +96,8 @@ public struct RedisProjection: Projection {
   }
 
   /// The script's reply to each change: the version that the view was at, and the numbers of the reservations to be listed first.
-  private func apply(
-    _ changes: [ViewChange], _ listings: [Int: [ReservationRecord]], partition: Int, progress: Progress?
+  private static func apply(
+    _ changes: [ViewChange], _ listings: [Int: [ReservationRecord]], of shares: [Share], to redis: RedisClient
   ) async throws(ViewUnavailable) -> [[Int64]] {
     var pipeline = RedisPipeline()
     for reservation in listings.values.joined() { appendToList(reservation, &pipeline) }
@@ -75,12 +106,14 @@ public struct RedisProjection: Projection {
       let toBeListed: RedisArgument = listings[index] != nil ? "none" : change.writesCustomersLists ? "all" : "unknown"
       append(change, toBeListed: toBeListed, to: &pipeline)
     }
-    if let progress {
-      pipeline.append("SET", .string(RedisKeys.progress(partition)), .string(progress.text))
-    }
-    if !changes.isEmpty {
-      let changed = changes.flatMap { $0.event.bytes + $0.reservations.flatMap(\.id.bytes) }
-      pipeline.append("PUBLISH", .string(RedisKeys.changes(partition)), .bytes(changed))
+    for share in shares {
+      if let progress = share.progress {
+        pipeline.append("SET", .string(RedisKeys.progress(share.partition)), .string(progress.text))
+      }
+      if !share.changes.isEmpty {
+        let changed = share.changes.flatMap { $0.event.bytes + $0.reservations.flatMap(\.id.bytes) }
+        pipeline.append("PUBLISH", .string(RedisKeys.changes(share.partition)), .bytes(changed))
+      }
     }
     return try await redis.ask(pipeline).dropFirst(listed).prefix(changes.count).map { (reply) throws(ViewUnavailable) in
       let numbers = try (reply.array ?? []).map { (number) throws(ViewUnavailable) in try number.expectInteger() }
@@ -89,7 +122,7 @@ public struct RedisProjection: Projection {
     }
   }
 
-  private func append(_ change: ViewChange, toBeListed: RedisArgument, to pipeline: inout RedisPipeline) {
+  private static func append(_ change: ViewChange, toBeListed: RedisArgument, to pipeline: inout RedisPipeline) {
     var keys: [RedisArgument] = [.string(RedisKeys.version(change.event)), .string(RedisKeys.availability(change.event))]
     var arguments: [RedisArgument] = [
       .integer(change.fromVersion), .integer(change.toVersion), .integer(viewLifetimeSeconds),
@@ -112,10 +145,10 @@ public struct RedisProjection: Projection {
         arguments += [-1, .bytes(letters)]
       }
     }
-    pipeline.append(Self.apply, keys: keys, arguments: arguments)
+    pipeline.append(Self.applying, keys: keys, arguments: arguments)
   }
 
-  private func appendToList(_ reservation: ReservationRecord, _ pipeline: inout RedisPipeline) {
+  private static func appendToList(_ reservation: ReservationRecord, _ pipeline: inout RedisPipeline) {
     let key = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
     pipeline.append("ZADD", key, 0, .bytes(reservation.pageMark.listMember))
     pipeline.append("EXPIRE", key, .integer(viewLifetimeSeconds))

@@ -16,12 +16,8 @@ public struct RedisView: ReservationView {
   public init(_ redis: RedisClient) {
     self.redis = redis
     reads = Coalescer(maximumBatch: 256, maximumWaiting: Self.maximumWaiting) { requests in
-      var pipeline = RedisPipeline()
-      for keys in requests {
-        for key in keys { pipeline.append("GET", .string(key)) }
-      }
       do throws(ViewUnavailable) {
-        var rest = try await redis.ask(pipeline)[...]
+        var rest = try await Self.get(requests.flatMap(\.self), of: redis)[...]
         return requests.map { keys in
           defer { rest = rest.dropFirst(keys.count) }
           return .success(Array(rest.prefix(keys.count)))
@@ -32,7 +28,15 @@ public struct RedisView: ReservationView {
     }
   }
 
+  private static func get(_ keys: [String], of redis: RedisClient) async throws(ViewUnavailable) -> [RedisReply] {
+    var pipeline = RedisPipeline()
+    for key in keys { pipeline.append("GET", .string(key)) }
+    return try await redis.ask(pipeline)
+  }
+
   private func get(_ keys: String...) async throws(ViewUnavailable) -> [RedisReply] {
+    // Those that wait already wait for a timeout. Nobody else has to.
+    if redis.isAway { return try await Self.get(keys, of: redis) }
     guard let result = await reads.submit(keys) else { throw ViewUnavailable("too many reads wait for Redis") }
     return try result.get()
   }

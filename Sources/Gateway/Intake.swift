@@ -168,21 +168,17 @@ struct Intake: Sendable {
     private func publish(
       _ queued: [QueuedCommand], _ entries: [Entry], _ answers: inout [Answer?], accepted: (Int) -> Answer
     ) async {
-      let open = entries.indices.filter { answers[$0] == nil }
-      let outcomes = await withTaskGroup(of: (indices: [Int], outcome: PublishOutcome).self) { group in
-        for (partition, indices) in Dictionary(grouping: open, by: { entries[$0].partition }) {
-          group.addTask { (indices, await publisher.publish(indices.map { queued[$0] }, to: partition)) }
-        }
-        return await group.reduce(into: []) { $0.append($1) }
-      }
-      for (indices, outcome) in outcomes {
+      let open = Dictionary(grouping: entries.indices.filter { answers[$0] == nil }) { entries[$0].partition }
+      if open.isEmpty { return }
+      let outcomes = await publisher.publish(open.mapValues { indices in indices.map { queued[$0] } })
+      for (partition, indices) in open {
         for index in indices {
           answers[index] =
-            switch outcome {
+            switch outcomes[partition] {
             case .queued: accepted(index)
             case .refused: .refused(nil, backlog: 0)
             case .unavailable: .unavailable
-            case .unknown: .unknown
+            case .unknown, nil: .unknown
             }
         }
       }

@@ -1,7 +1,7 @@
 /// The gateway's side of the queue.
 public protocol CommandPublisher: Sendable {
-  /// Queues commands of one partition, in this order, all or none.
-  func publish(_ commands: [QueuedCommand], to partition: Int) async -> PublishOutcome
+  /// Queues commands by their partitions; each partition's in their order, all or none. Gives the outcome of each partition.
+  func publish(_ commands: [Int: [QueuedCommand]]) async -> [Int: PublishOutcome]
   /// Why the broker takes no messages now; nil if it does.
   func obstacle() async -> String?
 }

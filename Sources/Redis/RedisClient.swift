@@ -6,10 +6,10 @@ import Synchronization
 /// costs a switch of threads: send batches (``send(_:)``).
 ///
 /// It connects when it is first called. After any error or timeout it drops the connection, and the next call makes another. After a
-/// timeout, or when connecting fails, further calls fail at once with `unavailable`, also those that wait already, for 25 ms after the
-/// first failure and up to 1 s after many; then one call tries again, while the others still fail at once. So a server that hangs
-/// costs one call the timeouts now and then, and the others nothing. A call takes at most the connect timeout, the command timeout for
-/// setting up, and the command timeout for each write of its commands, plus its wait for the calls before it.
+/// timeout, or when connecting fails, all calls fail at once with `unavailable`, also those that wait already, until the server answers
+/// again: the client itself tries, 25 ms after the first failure and up to 1 s after many. So a server that hangs costs its callers the
+/// timeouts once. A call takes at most the connect timeout, the command timeout for setting up, and the command timeout for each write
+/// of its commands, plus its wait for the calls before it.
 ///
 /// A call is not repeated after an error, because its commands may have been executed: that is for the caller to judge.
 public actor RedisClient {
@@ -23,10 +23,12 @@ public actor RedisClient {
   /// What is known of a server that is away. It is outside of the actor, whose thread may be waiting for that server just now.
   private struct Gate {
     var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
-    var lastFailure: (error: RedisError, retryAt: ContinuousClock.Instant)?
-    /// Whether a call is finding out whether the server is back.
-    var isBeingTried = false
+    /// The last failure, until the server answers again.
+    var failure: RedisError?
   }
+
+  /// Whether the server did not answer, and has not since. Calls fail at once then.
+  public nonisolated var isAway: Bool { gate.withLock { $0.failure != nil } }
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -52,26 +54,21 @@ public actor RedisClient {
   ///   executed.
   public nonisolated func send(_ pipeline: RedisPipeline) async throws(RedisError) -> [RedisReply] {
     if pipeline.isEmpty { return [] }
-    return try await exchange(pipeline, isAttempt: try enter())
+    try expectPresence()
+    return try await exchange(pipeline)
   }
 
-  /// Whether the call is the one that finds out whether a server is back that was away.
-  private nonisolated func enter() throws(RedisError) -> Bool {
-    try gate.withLock { gate throws(RedisError) in
-      guard let failure = gate.lastFailure else { return false }
-      if gate.isBeingTried || .now < failure.retryAt { throw Self.tooSoon(after: failure.error) }
-      gate.isBeingTried = true
-      return true
-    }
+  private nonisolated func expectPresence() throws(RedisError) {
+    guard let failure = gate.withLock({ $0.failure }) else { return }
+    throw RedisError(.unavailable, "waiting for the server: \(failure)", isRetryable: failure.isRetryable)
   }
 
-  private func exchange(_ pipeline: RedisPipeline, isAttempt: Bool) throws(RedisError) -> [RedisReply] {
-    defer { if isAttempt { gate.withLock { $0.isBeingTried = false } } }
+  private func exchange(_ pipeline: RedisPipeline) throws(RedisError) -> [RedisReply] {
     if isClosed {
       throw RedisError(.unavailable, "the client of Redis at \(configuration.address) is closed", isRetryable: false)
     }
     // It may have been lost while this call waited for its turn.
-    if !isAttempt, let failure = gate.withLock({ $0.lastFailure }) { throw Self.tooSoon(after: failure.error) }
+    try expectPresence()
     let connection = try usableConnection()
     do {
       return try connection.exchange(pipeline)
@@ -79,17 +76,52 @@ public actor RedisClient {
       self.connection = nil
       logger?.warning("lost the connection to Redis", metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
       // A server that hung up may be back already; one that hangs is not.
-      if error.code == .timedOut { noteFailure(error) }
+      if error.code == .timedOut { noteAbsence(error) }
       throw error
     }
   }
 
-  private static func tooSoon(after error: RedisError) -> RedisError {
-    RedisError(.unavailable, "not connecting again so soon: \(error)", isRetryable: error.isRetryable)
+  /// Lets calls fail until the server answers again, and sees to it that this is noticed.
+  private func noteAbsence(_ error: RedisError) {
+    let isNews = gate.withLock { gate in
+      defer { gate.failure = error }
+      return gate.failure == nil
+    }
+    if !isNews { return }
+    // Nobody's child: it outlives the call that found out. It ends with the client.
+    Task { [weak self] in
+      while let pause = self?.nextPause() {
+        try? await Task.sleep(for: pause)
+        guard let self, await !self.isBack() else { return }
+      }
+    }
   }
 
-  private func noteFailure(_ error: RedisError) {
-    gate.withLock { $0.lastFailure = (error, .now + $0.backoff.pause(random: .random(in: 0..<1))) }
+  private nonisolated func nextPause() -> Duration { gate.withLock { $0.backoff.pause(random: .random(in: 0..<1)) } }
+
+  /// Whether there is nothing more to wait for.
+  private func isBack() -> Bool {
+    if isClosed { return true }
+    do throws(RedisError) {
+      let connection = try Connection(configuration)
+      var ping = RedisPipeline()
+      ping.append("PING")
+      _ = try connection.exchange(ping)
+      noteConnected(connection)
+      return true
+    } catch {
+      gate.withLock { $0.failure = error }
+      return false
+    }
+  }
+
+  private func noteConnected(_ connection: Connection) {
+    logger?.info("connected to Redis", metadata: ["redis": "\(configuration.address)"])
+    self.connection = connection
+    gate.withLock { gate in
+      gate.backoff.reset()
+      gate.failure = nil
+    }
   }
 
   /// Sends one command and gives its reply. `name` is its first word; a subcommand is an argument.
@@ -128,19 +160,11 @@ public actor RedisClient {
   private func connect() throws(RedisError) -> Connection {
     do {
       let connection = try Connection(configuration)
-      logger?.info("connected to Redis", metadata: ["redis": "\(configuration.address)"])
-      gate.withLock { gate in
-        gate.backoff.reset()
-        gate.lastFailure = nil
-      }
-      self.connection = connection
+      noteConnected(connection)
       return connection
     } catch {
-      // The first failure is news; the many that follow while the server is away are not.
-      logger?.log(
-        level: gate.withLock { $0.lastFailure == nil } ? .warning : .debug, "cannot connect to Redis",
-        metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
-      noteFailure(error)
+      logger?.warning("cannot connect to Redis", metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
+      noteAbsence(error)
       throw error
     }
   }

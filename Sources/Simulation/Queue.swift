@@ -99,7 +99,16 @@ struct SimulatedPublisher: CommandPublisher {
   let broker: Broker
   let process: SimulatedProcess
 
-  func publish(_ commands: [QueuedCommand], to partition: Int) async -> PublishOutcome {
+  func publish(_ commands: [Int: [QueuedCommand]]) async -> [Int: PublishOutcome] {
+    // In one order, so that a seed tells one story.
+    var outcomes: [Int: PublishOutcome] = [:]
+    for (partition, commands) in commands.sorted(by: { $0.key < $1.key }) {
+      outcomes[partition] = await publish(commands, to: partition)
+    }
+    return outcomes
+  }
+
+  private func publish(_ commands: [QueuedCommand], to partition: Int) async -> PublishOutcome {
     if !process.isAlive || world.isAway(.broker) { return .unavailable }
     let isPoisonous = world.chance(world.plan.poison)
     let body = isPoisonous ? poisoned(CommandMessage.encode(commands), broker.nextPoison()) : CommandMessage.encode(commands)

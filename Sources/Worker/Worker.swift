@@ -37,7 +37,7 @@ public struct Worker: Service {
   ) {
     self.id = id
     self.queue = queue
-    self.journal = journal
+    self.journal = GroupCommit(journal, time: time)
     self.quarantine = quarantine
     self.deciding = deciding
     watch = endsWhereDecisionsHang ? DecisionWatch.endingTheProcess(logger) : nil

@@ -127,10 +127,10 @@ final class FakePublisher: CommandPublisher {
   func answer(_ outcome: PublishOutcome) { state.withLock { $0.outcome = outcome } }
   func obstruct(_ obstacle: String?) { state.withLock { $0.obstacle = obstacle } }
 
-  func publish(_ commands: [QueuedCommand], to partition: Int) async -> PublishOutcome {
+  func publish(_ commands: [Int: [QueuedCommand]]) async -> [Int: PublishOutcome] {
     state.withLock { state in
-      state.messages.append(Message(partition: partition, commands: commands))
-      return state.outcome
+      for (partition, commands) in commands { state.messages.append(Message(partition: partition, commands: commands)) }
+      return commands.mapValues { _ in state.outcome }
     }
   }
 

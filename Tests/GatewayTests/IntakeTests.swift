@@ -240,9 +240,9 @@ private struct PublisherWithMeanwhile: CommandPublisher {
   let outcome: PublishOutcome
   let meanwhile: @Sendable () async -> Void
 
-  func publish(_ commands: [QueuedCommand], to partition: Int) async -> PublishOutcome {
+  func publish(_ commands: [Int: [QueuedCommand]]) async -> [Int: PublishOutcome] {
     await meanwhile()
-    return outcome
+    return commands.mapValues { _ in outcome }
   }
 
   func obstacle() async -> String? { nil }

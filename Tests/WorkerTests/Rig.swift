@@ -57,6 +57,9 @@ final class Rig: Sendable {
 
   // MARK: The gateway's part
 
+  /// How long a broker may take to boot on a busy machine.
+  private static let patience = Duration.seconds(300)
+
   /// Notes and queues commands as the gateway does, until the broker has confirmed them.
   func send(_ commands: [Command]) async throws {
     let view = RedisView(redis)
@@ -71,7 +74,7 @@ final class Rig: Sendable {
         return ReservationRecord(queued: command, request: request)
       }
       if first != nil { _ = try? await view.note(notes) }
-      try await eventually(within: .seconds(120), "the broker's confirm") {
+      try await eventually(within: Self.patience, "the broker's confirm") {
         await publisher.publish(queued, to: partition) == .queued
       }
     }
@@ -79,7 +82,7 @@ final class Rig: Sendable {
 
   /// Queues bytes as they are.
   func send(bytes: [UInt8], to partition: Int) async throws {
-    try await eventually(within: .seconds(120), "the broker's confirm") {
+    try await eventually(within: Self.patience, "the broker's confirm") {
       await publisher.publish(message: bytes, to: partition) == .queued
     }
   }

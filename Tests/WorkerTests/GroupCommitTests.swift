@@ -1,0 +1,152 @@
+import BackendsTestSupport
+import Pipeline
+import Synchronization
+import Testing
+import Ticketing
+
+@testable import Worker
+
+/// `Task.immediate` runs until its first suspension before it returns, so that whoever commits is known to wait.
+struct GroupCommitTests {
+  private let events = (0..<4).map { _ in EventRecord.onSale([.standing(1000)]).event }
+
+  /// What a worker commits that decided these commands of an event.
+  private func batch(_ commands: [Command], of event: Event) -> EventBatch {
+    var loaded = LoadedEvent(state: EventState(event: event), head: HashChain.origin(of: event))
+    var draft = DraftBatch(loaded)
+    for command in commands {
+      let decision = decide(command, given: loaded.state, at: wallClock())
+      draft.add(decision, existing: nil)
+      loaded.state.apply(decision)
+    }
+    return draft.finished(leadingTo: loaded)
+  }
+
+  private func commit(_ batch: EventBatch, to journal: GroupCommit) -> Task<JournalFailure?, Never> {
+    Task.immediate {
+      do throws(JournalFailure) {
+        _ = try await journal.commit([batch])
+        return nil
+      } catch {
+        return error
+      }
+    }
+  }
+
+  @Test func `partitions that commit at the same moment share a transaction`() async throws {
+    let tables = FakeJournal(events[0], events[1], events[2], events[3])
+    let gate = GatedJournal(tables)
+    let journal = GroupCommit(gate)
+    gate.hold()
+    let commits = events.map { commit(batch([.reserve(event: $0.id)], of: $0), to: journal) }
+    gate.open()
+    for commit in commits { #expect(await commit.value == nil) }
+    #expect(tables.commits.map(\.count) == [1, 3])
+    for event in events { #expect(tables.decisions(of: event).count == 1) }
+  }
+
+  @Test func `what is refused for one partition's sake is committed for the others`() async throws {
+    let tables = FakeJournal(events[0], events[1], events[2], events[3])
+    let gate = GatedJournal(tables)
+    let journal = GroupCommit(gate)
+    let culprit = Command.reserve(event: events[2].id)
+    tables.cause(.refused(culprit.id))
+    gate.hold()
+    let commits = events.map { event in
+      commit(batch([event == events[2] ? culprit : .reserve(event: event.id)], of: event), to: journal)
+    }
+    gate.open()
+    var refused: [Int] = []
+    for (index, commit) in commits.enumerated() {
+      guard let failure = await commit.value else { continue }
+      if case .refused = failure { refused.append(index) } else { Issue.record("\(failure)") }
+    }
+    #expect(refused == [2])
+    #expect(events.map { tables.decisions(of: $0).count } == [1, 1, 0, 1])
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func `after a shared transaction without an answer nobody waits for another's for a while`() async throws {
+    let tables = FakeJournal(events[0], events[1], events[2], events[3])
+    let gate = GatedJournal(tables)
+    let journal = GroupCommit(gate)
+    gate.hold(thenCause: .away(calls: 1))
+    let commits = events.prefix(3).map { commit(batch([.reserve(event: $0.id)], of: $0), to: journal) }
+    gate.open()
+    #expect(await commits[0].value == nil)
+    for commit in commits.dropFirst() {
+      guard case .unavailable = await commit.value else {
+        Issue.record("it must not be known whether it was written")
+        return
+      }
+    }
+    #expect(tables.commits.map(\.count) == [1])
+
+    gate.hold()
+    let held = commit(batch([.reserve(event: events[1].id)], of: events[1]), to: journal)
+    for event in events[2...3] { #expect(await commit(batch([.reserve(event: event.id)], of: event), to: journal).value == nil) }
+    #expect(tables.decisions(of: events[1]).isEmpty)
+    gate.open()
+    #expect(await held.value == nil)
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `many decisions have a transaction of their own, and wait for no other`() async throws {
+    let tables = FakeJournal(events[0], events[1])
+    let gate = GatedJournal(tables)
+    let journal = GroupCommit(gate)
+    gate.hold()
+    let held = commit(batch([.reserve(event: events[0].id)], of: events[0]), to: journal)
+    let many = batch((0..<65).map { _ in .reserve(event: events[1].id) }, of: events[1])
+    #expect(await commit(many, to: journal).value == nil)
+    #expect(tables.decisions(of: events[0]).isEmpty)
+    gate.open()
+    #expect(await held.value == nil)
+  }
+}
+
+/// A journal whose next commit waits when the test says so.
+private final class GatedJournal: Journal {
+  private struct State {
+    var holdsNext = false
+    var trouble: FakeJournal.Trouble?
+    var gate = AsyncStream<Void>.makeStream()
+  }
+
+  private let tables: FakeJournal
+  private let state = Mutex(State())
+
+  init(_ tables: FakeJournal) { self.tables = tables }
+
+  /// - Parameter trouble: what goes wrong after the commit that is held.
+  func hold(thenCause trouble: FakeJournal.Trouble? = nil) {
+    state.withLock { $0 = State(holdsNext: true, trouble: trouble) }
+  }
+
+  func open() { state.withLock { $0.gate.continuation.finish() } }
+
+  func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
+    let held = state.withLock { state in
+      defer { state.holdsNext = false }
+      return state.holdsNext ? (gate: state.gate.stream, trouble: state.trouble) : nil
+    }
+    guard let held else { return try await tables.commit(batches) }
+    for await _ in held.gate {}
+    let updated = try await tables.commit(batches)
+    if let trouble = held.trouble { tables.cause(trouble) }
+    return updated
+  }
+
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await tables.load(event) }
+
+  func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await tables.decided(commands) }
+
+  func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {
+    try await tables.changes(of: event, after: version, limit: limit)
+  }
+
+  func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try await tables.streams(of: partition, in: partitioning)
+  }
+
+  func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) { try await tables.setAside(letters) }
+}
