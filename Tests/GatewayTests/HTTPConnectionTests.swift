@@ -51,6 +51,22 @@ struct HTTPConnectionTests {
     #expect(client.reads == 1)
   }
 
+  @Test func `who does not read its answers is given no more of them, and is not read either`() throws {
+    let client = try Client()
+    client.channel.isWritable = false
+    #expect(try client.send(get + get) == "")
+    #expect(client.reads == 0)
+    client.channel.isWritable = true
+    client.channel.pipeline.fireChannelWritabilityChanged()
+    #expect(try client.send("").components(between: "\r\n\r\n", and: "HTTP/1.1") == ["GET /echo ", "GET /echo "])
+    #expect(client.reads > 0)
+  }
+
+  @Test(arguments: [(100, 1), (1024, 824), (20_000, 19_800), (1_000_000, 20_000)])
+  func `there are no more connections than the system lets the process have`(descriptors: UInt, connections: Int) {
+    #expect(DescriptorLimit.connections(descriptors: descriptors) == connections)
+  }
+
   @Test func `who goes away is not waited for`() async throws {
     let client = try Client()
     #expect(try client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n") == "")

@@ -24,7 +24,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   private let responder: Responder
   private let executor: EventLoopExecutor
   private var state = State.idle
-  /// What came of the next requests while one is answered. Nothing more is read until then.
+  /// What came of the next requests while one is answered, or the answers before it are not read. Nothing more is read until then.
   private var pending = CircularBuffer<HTTPServerRequestPart>()
   private var isDraining = false
   private var holdsRead = false
@@ -59,6 +59,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     defer { isDraining = false }
     while let part = pending.first {
       if case .answering = state { return }
+      // Whoever asks and asks and does not read the answers would have them pile up here.
+      if case .idle = state, !context.channel.isWritable { return }
       pending.removeFirst()
       take(part, context)
     }
@@ -66,6 +68,11 @@ final class HTTPConnection: ChannelDuplexHandler {
       holdsRead = false
       context.read()
     }
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { drain(context) }
+    context.fireChannelWritabilityChanged()
   }
 
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {

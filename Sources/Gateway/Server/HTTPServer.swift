@@ -18,13 +18,14 @@ struct HTTPServer: Service {
     let group = MultiThreadedEventLoopGroup.singleton
     let quiescing = ServerQuiescingHelper(group: group)
     let executors = Dictionary(uniqueKeysWithValues: group.makeIterator().map { ($0.identity, EventLoopExecutor($0)) })
+    let connections = DescriptorLimit.raise()
     let channel = try await ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 4096)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandlers(
-            ConnectionLimit(Limits.connections), quiescing.makeServerChannelHandler(channel: channel))
+            ConnectionLimit(connections), quiescing.makeServerChannelHandler(channel: channel))
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

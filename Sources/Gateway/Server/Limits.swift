@@ -16,7 +16,7 @@ enum Limits {
   static let idle = TimeAmount.seconds(75)
   /// How long a client has to close its side after the last answer.
   static let linger = TimeAmount.seconds(2)
-  /// Open connections; more wait in the system's backlog.
+  /// Open connections, where the system allows the process so many; more wait in the system's backlog.
   static let connections = 20_000
   /// How long an answer may be held by `Prefer: wait`.
   static let waitSeconds = 30

@@ -1,0 +1,23 @@
+import Glibc
+
+/// How many files and connections the process may have open.
+enum DescriptorLimit {
+  /// For all but clients' connections: those to the servers, logs, event loops.
+  private static let reserve = 200
+
+  /// Raises the process's own limit to what the system allows it. Gives how many connections of clients there is room for.
+  ///
+  /// A server that runs into the limit is told of the next connection again and again, and can't take it.
+  static func raise() -> Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return Limits.connections }
+    var raised = limit
+    raised.rlim_cur = limit.rlim_max
+    if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 { limit = raised }
+    return connections(descriptors: limit.rlim_cur)
+  }
+
+  static func connections(descriptors: rlim_t) -> Int {
+    min(Limits.connections, max(1, Int(clamping: descriptors) - reserve))
+  }
+}
