@@ -36,7 +36,7 @@ struct EventReplay {
   /// Replays the next decision.
   /// - Returns: the version of the decision that made the reservation that this one changed, if any.
   @discardableResult mutating func replay(_ row: StoredDecision, _ findings: inout Findings) -> Int64? {
-    let name = "decisions \(row.version)"
+    let name = DecisionName(version: row.version)
     findings.decisions += 1
     if row.version != version + 1 {
       findings.differ(event.id, "decisions version", stored: "\(row.version) after \(version)", replayed: "\(version + 1)")
@@ -55,7 +55,7 @@ struct EventReplay {
     do throws(Contradiction) {
       try state.replay(Decision(version: row.version, command: command, decidedAt: decided.decidedAt, outcome: recorded))
     } catch {
-      findings.differ(event.id, name, stored: error.description, replayed: "\(decided.outcome)")
+      findings.differ(event.id, name.description, stored: error.description, replayed: "\(decided.outcome)")
       isBroken = true
       return nil
     }
@@ -64,7 +64,7 @@ struct EventReplay {
 
   /// The hash covers the one before it. Where that one was found to be wrong, either it or the right one may be what was covered:
   /// one flipped byte is one difference, and not one for each decision after it.
-  private mutating func chain(_ row: StoredDecision, _ name: String, _ findings: inout Findings) {
+  private mutating func chain(_ row: StoredDecision, _ name: DecisionName, _ findings: inout Findings) {
     var computed = row.hashed(after: heads.stored)
     if computed != row.hash, heads.stored != heads.computed {
       let other = row.hashed(after: heads.computed)
@@ -75,7 +75,7 @@ struct EventReplay {
   }
 
   /// The row's command, compared with the columns that repeat a part of it; nil if it can't be read.
-  private mutating func command(of row: StoredDecision, _ name: String, _ findings: inout Findings) -> Command? {
+  private mutating func command(of row: StoredDecision, _ name: DecisionName, _ findings: inout Findings) -> Command? {
     var reader = ByteReader(row.command)
     let command: Command
     do throws(CodingFailure) {
@@ -96,7 +96,7 @@ struct EventReplay {
   }
 
   /// The outcome that was written down, which is what the history went on from.
-  private func outcome(of row: StoredDecision, _ decided: Outcome, _ name: String, _ findings: inout Findings) -> Outcome {
+  private func outcome(of row: StoredDecision, _ decided: Outcome, _ name: DecisionName, _ findings: inout Findings) -> Outcome {
     var writer = ByteWriter(capacity: 64)
     writer.write(decided)
     if row.outcome == writer.bytes { return decided }
@@ -112,7 +112,7 @@ struct EventReplay {
     }
   }
 
-  private func checkTimes(of command: Command, decidedAt: Timestamp, _ name: String, _ findings: inout Findings) {
+  private func checkTimes(of command: Command, decidedAt: Timestamp, _ name: DecisionName, _ findings: inout Findings) {
     if command.acceptedAt > decidedAt.adding(seconds: Self.clockTolerance) {
       findings.differ(
         event.id, "\(name) accepted_at", stored: shown(command.acceptedAt),
@@ -153,6 +153,12 @@ struct EventReplay {
     courses[Int(sequence) - 1] = course
     return sequence
   }
+}
+
+/// What a row is called where it differs: a text is made of it only then, and not a million times.
+private struct DecisionName: CustomStringConvertible {
+  var version: Int64
+  var description: String { "decisions \(version)" }
 }
 
 /// What became of a reservation.

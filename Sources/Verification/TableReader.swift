@@ -3,13 +3,13 @@ import Ticketing
 
 /// Reads a table from its first row to its last, so many rows at a time, and hands them out event by event. All tables are read in
 /// the order of their events, so that one pass over each is enough, and what belongs to no event shows.
-struct TableReader<Row: StoredRow> {
-  private let read: (Row?) async throws(StoreUnavailable) -> [Row]
+struct TableReader<Row: StoredRow>: Sendable {
+  private let read: @Sendable (Row?) async throws(StoreUnavailable) -> [Row]
   private var rows: ArraySlice<Row> = []
   private var last: Row?
   private var isAtEnd = false
 
-  init(_ read: @escaping (Row?) async throws(StoreUnavailable) -> [Row]) { self.read = read }
+  init(_ read: @escaping @Sendable (Row?) async throws(StoreUnavailable) -> [Row]) { self.read = read }
 
   /// The next row of the table.
   mutating func next() async throws(StoreUnavailable) -> Row? {
@@ -44,6 +44,17 @@ struct TableReader<Row: StoredRow> {
     try await fill()
     guard let row = rows.first, event.map({ row.event < $0 }) ?? true else { return nil }
     return rows.popFirst()
+  }
+
+  /// The reader with its next rows at hand: what follows is read while what came before is still worked at.
+  func ahead() async -> Result<TableReader, StoreUnavailable> {
+    var reader = self
+    do throws(StoreUnavailable) {
+      try await reader.fill()
+      return .success(reader)
+    } catch {
+      return .failure(error)
+    }
   }
 
   private mutating func fill() async throws(StoreUnavailable) {

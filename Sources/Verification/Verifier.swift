@@ -82,8 +82,11 @@ public struct Verifier {
     guard let record = terms.record(&findings) else { return try await skip(id) }
     var replay = EventReplay(of: record, now: now)
     while case let piece = try await decisions.piece(of: id), !piece.isEmpty {
+      let reader = decisions
+      async let ahead = reader.ahead()
       for row in piece { replay.replay(row, &findings) }
       progress(findings)
+      decisions = try await ahead.get()
     }
     // What follows a decision that can't be replayed can't be compared with anything.
     if replay.isBroken { return try await skip(id) }
@@ -102,6 +105,8 @@ public struct Verifier {
   ) async throws(StoreUnavailable) {
     let id = comparison.record.event.id
     while case let piece = try await outcomes.piece(of: id), !piece.isEmpty {
+      let reader = outcomes
+      async let ahead = reader.ahead()
       var expected: [(record: ReservationRecord, changedAt: Timestamp)] = []
       for row in piece {
         guard let course = comparison.replay.courses[Int(row.version) - 1], let record = try? row.reservation(course) else {
@@ -117,6 +122,7 @@ public struct Verifier {
         lose(error, &viewComparison)
       }
       progress(findings)
+      outcomes = try await ahead.get()
     }
     while let row = try await reservations.next(of: id, if: { _ in true }) { undecided(row) }
   }
