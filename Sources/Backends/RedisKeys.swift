@@ -5,19 +5,19 @@ import Ticketing
 /// The names in Redis. What belongs to an event has the event's first four bytes in braces, so that a cluster keeps it together; a
 /// reservation's id begins with the same four bytes.
 enum RedisKeys {
-  static func reservation(_ id: ReservationID) -> String { "th:{\(tag(id.rawValue))}:reservation:\(id)" }
+  static func reservation(_ id: ReservationID) -> String { key("reservation", id) }
   /// How many requests rely on the reservation's note besides the one that made it.
-  static func repetitions(of id: ReservationID) -> String { "th:{\(tag(id.rawValue))}:repetitions:\(id)" }
+  static func repetitions(of id: ReservationID) -> String { key("repetitions", id) }
   /// Says that the command has been sent.
   static func command(_ id: CommandID, about reservation: ReservationID) -> String {
-    "th:{\(tag(reservation.rawValue))}:command:\(id)"
+    "th:{\(reservation.description.prefix(8))}:command:\(id)"
   }
-  static func event(_ id: EventID) -> String { "th:{\(tag(id.rawValue))}:event:\(id)" }
+  static func event(_ id: EventID) -> String { key("event", id) }
   /// Up to which version the event's view is complete.
-  static func version(_ id: EventID) -> String { "th:{\(tag(id.rawValue))}:version:\(id)" }
-  static func availability(_ id: EventID) -> String { "th:{\(tag(id.rawValue))}:availability:\(id)" }
+  static func version(_ id: EventID) -> String { key("version", id) }
+  static func availability(_ id: EventID) -> String { key("availability", id) }
   /// A letter a seat; a zero byte, or none, is a seat that was never touched.
-  static func seats(_ id: EventID, _ section: SectionIndex) -> String { "th:{\(tag(id.rawValue))}:seats:\(id):\(section)" }
+  static func seats(_ id: EventID, _ section: SectionIndex) -> String { "\(key("seats", id)):\(section)" }
 
   /// A customer's reservations; members as in ``PageMark/listMember``.
   static func reservations(of customer: CustomerID) -> String { "th:{\(customer)}:reservations" }
@@ -40,9 +40,10 @@ enum RedisKeys {
   static let catalogue = "th:{catalogue}:events"
   static let catalogueIsComplete = "th:{catalogue}:complete"
 
-  private static func tag(_ rawValue: UInt128) -> String {
-    let digits = String(UInt32(truncatingIfNeeded: rawValue >> 96), radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
+  /// The first four bytes are the first eight letters.
+  private static func key(_ kind: String, _ id: some Identifier) -> String {
+    let text = id.description
+    return "th:{\(text.prefix(8))}:\(kind):\(text)"
   }
 }
 

@@ -76,7 +76,7 @@ public struct RedisProjection: Projection {
     let changes = shares.flatMap(\.changes)
     // By change, the reservations to be put into their lists in the same write as the change. A change that met a gap may fit the next
     // time and must be asked again.
-    var listings: [Int: [ReservationRecord]] = [:]
+    var listings = try await listingsInAnyCase(changes)
     while true {
       let replies = try await apply(changes, listings, of: shares, to: redis)
       let isWritten = replies.allSatisfy { $0.count == 1 }
@@ -93,6 +93,15 @@ public struct RedisProjection: Projection {
         listings[index] = reply.dropFirst().map { changes[index].reservations[Int($0) - 1] }
       }
     }
+  }
+
+  /// The reservations of those changes that want all of theirs listed and fit the view. To be told so by the script would send each of
+  /// them, and all that it writes, twice.
+  private func listingsInAnyCase(_ changes: [ViewChange]) async throws(ViewUnavailable) -> [Int: [ReservationRecord]] {
+    let indices = changes.indices.filter { changes[$0].writesCustomersLists }
+    let versions = try await versions(of: indices.map { changes[$0].event })
+    let fitting = zip(indices, versions).filter { changes[$0].fromVersion == $1 }.map(\.0)
+    return Dictionary(uniqueKeysWithValues: fitting.map { ($0, changes[$0].reservations) })
   }
 
   /// The script's reply to each change: the version that the view was at, and the numbers of the reservations to be listed first.
