@@ -76,7 +76,7 @@ public struct RedisProjection: Projection {
     let changes = shares.flatMap(\.changes)
     // By change, the reservations to be put into their lists in the same write as the change. A change that met a gap may fit the next
     // time and must be asked again.
-    var listings = try await listingsInAnyCase(changes)
+    var listings = try await listingsInAnyCase(changes, redis)
     while true {
       let replies = try await apply(changes, listings, of: shares, to: redis)
       let isWritten = replies.allSatisfy { $0.count == 1 }
@@ -97,9 +97,11 @@ public struct RedisProjection: Projection {
 
   /// The reservations of those changes that want all of theirs listed and fit the view. To be told so by the script would send each of
   /// them, and all that it writes, twice.
-  private func listingsInAnyCase(_ changes: [ViewChange]) async throws(ViewUnavailable) -> [Int: [ReservationRecord]] {
+  private static func listingsInAnyCase(
+    _ changes: [ViewChange], _ redis: RedisClient
+  ) async throws(ViewUnavailable) -> [Int: [ReservationRecord]] {
     let indices = changes.indices.filter { changes[$0].writesCustomersLists }
-    let versions = try await versions(of: indices.map { changes[$0].event })
+    let versions = try await versions(of: indices.map { changes[$0].event }, in: redis)
     let fitting = zip(indices, versions).filter { changes[$0].fromVersion == $1 }.map(\.0)
     return Dictionary(uniqueKeysWithValues: fitting.map { ($0, changes[$0].reservations) })
   }
@@ -164,6 +166,10 @@ public struct RedisProjection: Projection {
   }
 
   public func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64] {
+    try await Self.versions(of: events, in: redis)
+  }
+
+  private static func versions(of events: [EventID], in redis: RedisClient) async throws(ViewUnavailable) -> [Int64] {
     if events.isEmpty { return [] }
     var pipeline = RedisPipeline()
     for event in events { pipeline.append("GET", .string(RedisKeys.version(event))) }
