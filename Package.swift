@@ -100,6 +100,15 @@ let package = Package(
       name: "microbench",
       dependencies: ["Gateway", "Pipeline", "Ticketing", .product(name: "Benchmark", package: "swift-benchmark")],
       path: "Tests/Microbench", exclude: ["instructions"], swiftSettings: strict),
+    // No pkgConfig and nothing to install: it is Linux's own.
+    .systemLibrary(name: "CEpoll"),
+    .executableTarget(
+      name: "bench",
+      dependencies: [
+        "Backends", "Pipeline", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "CEpoll",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Bench", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("TestSupportTests", ["TestSupport"]),
     tests("BlockingThreadTests", ["BlockingThread"]),
@@ -131,6 +140,7 @@ let package = Package(
       ],
       path: "Tests/Faults", swiftSettings: strict),
     tests("SimulationTests", ["simulate", "TestSupport"]),
+    tests("BenchTests", ["bench", "Pipeline", "TestSupport", "TicketHubTestSupport", "Ticketing", "tickethub"]),
     .target(
       name: "BackendsTestSupport",
       dependencies: ["Backends", "Verification", "Pipeline", "Ticketing", "PostgreSQL", "Redis", "TestSupport"],
