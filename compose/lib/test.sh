@@ -73,7 +73,7 @@ all_passed() {
 }
 
 check_format() {
-  begin swift format lint --strict --recursive --parallel Sources Tests Package.swift >&2
+  begin swift format lint --strict --recursive --parallel Sources Tests Package.swift compose/yardstick/Package.swift compose/yardstick/Sources >&2
   finish
 }
 

@@ -9,7 +9,7 @@ enum Pace: Equatable {
   func due(_ number: Int) -> Int64? {
     switch self {
     case .closed: nil
-    case .open(let rate): Int64((Double(number) * 1e9 / rate).rounded())
+    case .open(let rate): Int64(Double(number) * 1e9 / rate)
     }
   }
 
@@ -19,10 +19,11 @@ enum Pace: Equatable {
     case .closed: return count
     case .open(let rate):
       guard elapsed >= 0 else { return 0 }
-      // Rounded down, and then put right where `due` rounds up.
-      var due = min(count, Int(Double(elapsed) * rate / 1e9) + 1)
+      // Rounding may leave one out, or count one too many.
+      var due = Int(Double(elapsed) * rate / 1e9)
+      while let next = self.due(due), next <= elapsed { due += 1 }
       while due > 0, let last = self.due(due - 1), last > elapsed { due -= 1 }
-      return due
+      return min(due, count)
     }
   }
 }
