@@ -12,7 +12,8 @@ run_bench() { # [NAME…] [--runs N] [--requests N] [--long] [--json FILE] [--ht
     esac
   done
   state=$(realpath -m -- "${TICKETHUB_BENCH_STATE_DIR:-$checkout/.local-bench}")
-  port_base=${TICKETHUB_BENCH_PORT_BASE:-38080}
+  # Below the ports that Linux gives to clients, of which there will be ten thousand.
+  port_base=${TICKETHUB_BENCH_PORT_BASE:-23080}
   check_number TICKETHUB_BENCH_PORT_BASE "$port_base" 1024 65000
   export TICKETHUB_STATE_DIR=$state TICKETHUB_PORT_BASE=$port_base
   leaving='everything that it started is being stopped'

@@ -37,11 +37,14 @@ private struct GeneratorRun<Source: RequestSource> {
   private static var patience: Int64 { 30_000_000_000 }
 
   private let requests: Source
+  private let port: UInt16
   private let pace: Pace
-  private let connections: [Connection]
+  private var connections: [Connection] = []
+  /// How many connections there may be. They are opened when they are needed: a server closes those on which nothing is asked.
+  private let maximumConnections: Int
   private let epoll: Epoll
   /// Indices of connections that wait for a request.
-  private var free: [Int]
+  private var free: [Int] = []
   private var next = 0
   private var answered = 0
   private var answers: LoadAnswers
@@ -51,15 +54,29 @@ private struct GeneratorRun<Source: RequestSource> {
 
   init(_ requests: Source, port: UInt16, connections count: Int, pace: Pace) throws {
     self.requests = requests
+    self.port = port
     self.pace = pace
     epoll = try Epoll()
-    connections = try (0..<count).map { (_) throws(BenchFailure) in try Connection(port: port) }
-    free = Array((0..<count).reversed())
+    maximumConnections = count
     answers = LoadAnswers(
       statuses: Array(repeating: 0, count: requests.count), latencies: Array(repeating: 0, count: requests.count), start: 0,
       end: 0)
     outgoing.reserveCapacity(4096)
-    for (index, connection) in connections.enumerated() { try epoll.watch(connection.socket, as: index) }
+    for _ in 0..<min(count, 64) { free.append(try open()) }
+  }
+
+  /// Opens another connection and gives its index.
+  private mutating func open() throws(BenchFailure) -> Int {
+    let connection = try Connection(port: port)
+    try epoll.watch(connection.socket, as: connections.count)
+    connections.append(connection)
+    return connections.count - 1
+  }
+
+  /// A connection on which nothing is under way; nil if there are as many as may be.
+  private mutating func freeConnection() throws(BenchFailure) -> Int? {
+    if let index = free.popLast() { return index }
+    return connections.count < maximumConnections ? try open() : nil
   }
 
   mutating func run() throws -> LoadAnswers {
@@ -82,7 +99,7 @@ private struct GeneratorRun<Source: RequestSource> {
 
   private mutating func sendDue(_ now: Int64) throws(BenchFailure) {
     let due = pace.countDue(after: now - answers.start, of: requests.count)
-    while next < due, let index = free.popLast() { try send(next, on: index, now) }
+    while next < due, let index = try freeConnection() { try send(next, on: index, now) }
   }
 
   private mutating func send(_ request: Int, on index: Int, _ now: Int64) throws(BenchFailure) {
@@ -96,7 +113,7 @@ private struct GeneratorRun<Source: RequestSource> {
 
   private func wait(_ now: Int64) -> Int {
     var nanoseconds: Int64 = 100_000_000
-    if next < requests.count, !free.isEmpty, let due = pace.due(next) {
+    if next < requests.count, !free.isEmpty || connections.count < maximumConnections, let due = pace.due(next) {
       nanoseconds = max(0, min(nanoseconds, answers.start + due - now))
     }
     return epoll.wait(nanoseconds: nanoseconds)
@@ -104,6 +121,8 @@ private struct GeneratorRun<Source: RequestSource> {
 
   private mutating func receive(_ index: Int, _ now: Int64) throws {
     let connection = connections[index]
+    // What comes without a request says that the connection is at its end.
+    if connection.request == nil { return try lose(index, now) }
     let count = recv(connection.socket, &incoming, incoming.count, 0)
     if count < 0 && (errno == EAGAIN || errno == EINTR) { return }
     if count <= 0 { return try lose(index, now) }
@@ -122,7 +141,7 @@ private struct GeneratorRun<Source: RequestSource> {
 
   /// Notes an answer, and in a closed loop sends the next request at once.
   private mutating func answer(_ index: Int, _ status: UInt16, _ now: Int64) throws(BenchFailure) {
-    guard let request = connections[index].request else { throw BenchFailure("an answer without a request") }
+    guard let request = connections[index].request else { return }
     connections[index].request = nil
     answers.statuses[request] = status
     answers.latencies[request] = now - answers.latencies[request]
