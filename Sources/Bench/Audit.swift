@@ -6,7 +6,7 @@ extension Results {
   mutating func add(auditOf lab: Lab) async {
     say("auditing")
     do {
-      audited = try await run([lab.binary, "verify"]).split(separator: "\n").suffix(2).joined(separator: "; ")
+      audited = try await lab.tickethub("verify").split(separator: "\n").suffix(2).joined(separator: "; ")
     } catch {
       findings.append("tickethub verify: \(error)")
     }

@@ -12,7 +12,7 @@ struct Bench: AsyncParsableCommand {
 
   @Argument(help: "The rows to measure; all without any.") var names: [String] = []
   @Option(help: "How often each row is measured.") var runs = 5
-  @Option(help: "Requests of a spike; the goals are for 20,000.") var requests = 20_000
+  @Option(help: "Requests of a spike; the goals are for 20,000.") var requests = Lab.usualSpike
   @Flag(help: "The largest cases too, which take hours.") var long = false
   @Flag(help: ArgumentHelp("Only look whether the arguments make sense.", visibility: .hidden)) var check = false
   @Option(help: "Where to write the figures as JSON.") var json: String?
@@ -50,7 +50,8 @@ struct Bench: AsyncParsableCommand {
     }
     var lab = try await Lab.find(control, isLong: long, spike: requests)
     let rows = Row.selected(names)
-    var results = Results(of: rows, runs: runs, startedAt: Date.now.formatted(.iso8601), machine: Self.machine)
+    var results = Results(
+      of: rows, runs: runs, requests: requests, startedAt: Date.now.formatted(.iso8601), machine: Self.machine)
     for run in 1...runs { try await measure(rows, run, in: &lab, &results) }
     await results.add(auditOf: lab)
     print(results.text())

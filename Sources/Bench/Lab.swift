@@ -26,12 +26,16 @@ struct Lab: Sendable {
   private let yardstickPID: pid_t?
   /// `compose/local`, which starts and stops what is measured.
   let control: String
-  /// `tickethub`.
-  let binary: String
+  /// What `tickethub` is told.
+  private let settings: [String: String]
+  private let binary: String
   /// Whether the largest cases are measured, too.
   let isLong: Bool
-  /// How many requests a spike has; 20,000 but for trying things out.
+  /// How many requests a spike has.
   let spike: Int
+
+  /// What the goals are for.
+  static let usualSpike = 20_000
 
   /// Finds out where everything is.
   /// - Parameter control: `compose/local`.
@@ -60,6 +64,7 @@ struct Lab: Sendable {
     yardstickPort = settings["TICKETHUB_YARDSTICK_PORT"].flatMap(UInt16.init)
     yardstickPID = settings["TICKETHUB_YARDSTICK_PID"].flatMap(pid_t.init)
     binary = try setting("BIN")
+    self.settings = settings.filter { $0.key.hasPrefix("TICKETHUB_") }
     (self.control, self.isLong, self.spike) = (control, isLong, spike)
   }
 
@@ -98,6 +103,12 @@ struct Lab: Sendable {
 
   /// Hummingbird's empty application.
   var yardstick: Processes { Processes(roles: yardstickPID.map { [("yardstick", $0)] } ?? []) }
+
+  /// Runs `tickethub`.
+  /// - Parameter changes: settings that are others than those of what is measured.
+  func tickethub(_ arguments: String..., with changes: [String: String] = [:]) async throws -> String {
+    try await run([binary] + arguments, environment: settings.merging(changes) { $1 })
+  }
 
   /// Runs a command of `compose/local`.
   func control(_ arguments: String...) async throws { _ = try await run([control] + arguments) }

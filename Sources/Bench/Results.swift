@@ -25,6 +25,8 @@ struct Results {
   var startedAt: String
   var machine: String
   var runs: Int
+  /// Of a spike.
+  var requests: Int
   var sections: [Section] = []
   var ratios: [Line] = []
   /// What went wrong while measuring, as sentences.
@@ -34,8 +36,8 @@ struct Results {
   /// What was audited, in a sentence.
   var audited = ""
 
-  init(of rows: [Row], runs: Int, startedAt: String, machine: String) {
-    (self.runs, self.startedAt, self.machine) = (runs, startedAt, machine)
+  init(of rows: [Row], runs: Int, requests: Int = Lab.usualSpike, startedAt: String, machine: String) {
+    (self.runs, self.requests, self.startedAt, self.machine) = (runs, requests, startedAt, machine)
     sections = rows.map { row in
       Section(
         name: row.name, title: row.title, lines: row.figures.map { Line(figure: $0, values: []) }, tally: Tally(), notes: [])
@@ -69,6 +71,13 @@ struct Results {
     (sections.flatMap(\.lines) + ratios).filter { $0.values.count < runs }.map {
       "\($0.figure.key): \($0.values.count) of \(runs) values"
     }
+  }
+
+  /// What titles and goals don't say; nil for the usual size.
+  var caveat: String? {
+    if requests == Lab.usualSpike { return nil }
+    return
+      "A trial with \(Text.count(requests)) requests instead of \(Text.count(Lab.usualSpike)), everything else in proportion."
   }
 
   /// Whether every figure is there and nothing is wrong with what was sold. Goals that are missed are told, and no failure.

@@ -6,8 +6,11 @@ run_bench() { # [NAME…] [--runs N] [--requests N] [--long] [--json FILE] [--ht
   local arguments=() json='' html='' status=0
   while (($#)); do
     case $1 in
-      --json) json=$(realpath -m -- "${2-}"); shift 2 || misused "--json needs a file" ;;
-      --html) html=$(realpath -m -- "${2-}"); shift 2 || misused "--html needs a file" ;;
+      --json | --html)
+        [[ ${2-} ]] || misused "$1 needs a file"
+        if [[ $1 == --json ]]; then json=$(realpath -m -- "$2"); else html=$(realpath -m -- "$2"); fi
+        shift 2
+        ;;
       *) arguments+=("$1"); shift ;;
     esac
   done

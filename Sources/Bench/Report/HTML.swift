@@ -11,7 +11,7 @@ extension Results {
     <h1>TicketHub benchmark</h1>
     <p class="sub">\(escaped(startedAt)) · \(escaped(machine)) · \(runs) runs; medians, and from minimum to maximum</p>
     <p class="verdict \(isSound ? "good" : "bad")">\(escaped(verdict))</p>
-    \(list(missing + findings + failures))
+    \(list([caveat].compactMap { $0 } + missing + findings + failures))
     \(ratios.isEmpty ? "" : "<h2>Side by side, within each run</h2>" + table(ratios) + BarChart(lines: ratios).svg())
     \(sections.map(html).joined(separator: "\n"))
     \(counts)

@@ -4,7 +4,7 @@ extension Results {
   /// The report for programs.
   func json() throws -> String {
     let document = Document(
-      startedAt: startedAt, machine: machine, runs: runs, sound: isSound,
+      startedAt: startedAt, machine: machine, runs: runs, requests: requests, sound: isSound,
       rows: sections.map { section in
         Document.Row(
           name: section.name, title: section.title, figures: section.lines.map(Document.Figure.init),
@@ -62,6 +62,7 @@ extension Results {
     var startedAt: String
     var machine: String
     var runs: Int
+    var requests: Int
     var sound: Bool
     var rows: [Row]
     var ratios: [Figure]

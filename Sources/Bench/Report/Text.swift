@@ -21,6 +21,8 @@ enum Text {
     return sign + String(result.reversed())
   }
 
+  static func withoutSpaces(atEndOf text: String) -> String { String(text.reversed().drop { $0 == " " }.reversed()) }
+
   static func padded(_ text: String, _ width: Int, right: Bool = true) -> String {
     let padding = String(repeating: " ", count: max(0, width - text.count))
     return right ? padding + text : text + padding
@@ -45,6 +47,7 @@ extension Results {
   /// The report for a terminal.
   func text() -> String {
     var lines = ["TicketHub benchmark, \(startedAt), \(machine), \(runs) runs: median (minimum to maximum)"]
+    if let caveat { lines.append(caveat) }
     for section in sections { lines += ["", section.title] + section.lines.map(text) + section.notes.map { "  (\($0))" } }
     if !ratios.isEmpty { lines += ["", "Side by side, within each run"] + ratios.map(text) }
     lines += tallies
@@ -62,8 +65,8 @@ extension Results {
       } ?? Text.padded("missing", 10) + Text.padded("", 23)
     let goal = line.figure.goal.map { "goal \($0.text) \(line.verdict)" } ?? ""
     let text =
-      "  " + Text.padded(line.figure.title, 46, right: false) + values + " " + Text.padded(line.figure.unit, 8, right: false)
-    return (text + " " + goal).trimmingCharacters(in: .whitespaces).isEmpty ? "" : (text + " " + goal)
+      "  " + Text.padded(line.figure.title, 60, right: false) + values + " " + Text.padded(line.figure.unit, 8, right: false)
+    return goal.isEmpty ? Text.withoutSpaces(atEndOf: text) : "\(text) \(goal)"
   }
 
   private var tallies: [String] {

@@ -19,7 +19,7 @@ extension Row {
     try await lab.database.withConnection { connection in try await connection.execute(script: "CREATE DATABASE \(name)") }
     var measurement = Measurement()
     do {
-      _ = try await run([lab.binary, "migrate"], environment: ["TICKETHUB_DATABASE_URL": url])
+      _ = try await lab.tickethub("migrate", with: ["TICKETHUB_DATABASE_URL": url])
       try await writeBatches(lab, url, &measurement)
       try await writeSingly(lab, url, &measurement)
     } catch {

@@ -53,7 +53,7 @@ extension Row {
     var notes: [String]
 
     init(_ lab: Lab) {
-      let share = min(1, Double(lab.spike) / 20_000)
+      let share = min(1, Double(lab.spike) / Double(Lab.usualSpike))
       func size(_ long: Int, otherwise short: Int) -> Int { max(100, Int(Double(lab.isLong ? long : short) * share)) }
       events = size(10_000, otherwise: 1_000)
       journal = size(10_000_000, otherwise: 200_000)

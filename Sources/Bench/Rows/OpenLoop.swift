@@ -61,7 +61,7 @@ extension Row.Values {
 
 extension Lab {
   /// A duration of the table of goals, shorter where fewer requests than its are sent.
-  func seconds(_ seconds: Double) -> Double { max(1, seconds * min(1, Double(spike) / 20_000)) }
+  func seconds(_ seconds: Double) -> Double { max(1, seconds * min(1, Double(spike) / Double(Self.usualSpike))) }
 
   /// Sells at a fixed rate.
   /// - Returns: also the times from when a request was to be sent until its outcome was visible, in milliseconds, in order.
