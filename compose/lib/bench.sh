@@ -77,6 +77,7 @@ end_bench() {
   trap - EXIT
   trap '' INT TERM # stopping takes seconds, and must come to its end
   unlock # whatever was under way when it was interrupted
+  children=() # which have been ended, and whose status says nothing of what follows
   stop_roles yardstick
   down
   exit "$status"
