@@ -11,6 +11,7 @@ run_bench() { # [NAME…] [--runs N] [--requests N] [--long] [--json FILE] [--ht
         if [[ $1 == --json ]]; then json=$(realpath -m -- "$2"); else html=$(realpath -m -- "$2"); fi
         shift 2
         ;;
+      -h | --help) usage; return ;;
       *) arguments+=("$1"); shift ;;
     esac
   done
