@@ -96,11 +96,11 @@ import Testing
     #expect(try #require(answers.latencies.last) > 30_000_000)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `what a server says before it is asked is no answer`() async throws {
-    // As a gateway says 408 to a connection that it is tired of.
+  @Test(.timeLimit(.minutes(1))) func `what a server says before it is asked stops nothing`() async throws {
+    // As a gateway says 408 to a connection that it is tired of. Where a request is sent at that very moment, it is its answer.
     let server = try Server { $0 == 3 ? [Self.ok, "HTTP/1.1 408 X\r\nContent-Length: 0\r\n\r\n"] : [Self.ok] }
     let answers = try await Generator(port: server.port, connections: 2, pace: .open(perSecond: 200)).run(requests)
-    #expect(answers.count(200) == 40)
+    #expect(answers.unexpected(200, 408) == nil && answers.count(408) <= 1)
   }
 
   @Test(.timeLimit(.minutes(1))) func `where nothing listens it says so`() async throws {
