@@ -95,9 +95,13 @@ struct Site: Sendable {
     } else {
       let process = try hub.launchWorker(settings)
       try? await Task.sleep(for: time)
-      kill(process.pid, SIGCONT)
-      // It goes on where it hung, as a zombie whose partitions have another owner by now, and then leaves.
-      _ = await process.terminate()
+      // It goes on where it hung, as a zombie whose partitions have another owner by now, and then leaves. It may hang only now.
+      async let end = process.terminate()
+      while process.isRunning {
+        kill(process.pid, SIGCONT)
+        try? await Task.sleep(for: .milliseconds(100))
+      }
+      _ = await end
     }
   }
 
