@@ -75,7 +75,9 @@ final class Rig: Sendable {
       }
       if first != nil { _ = try? await view.note(notes) }
       try await eventually(within: Self.patience, "the broker's confirm") {
-        await publisher.publish(queued, to: partition) == .queued
+        let outcome = await publisher.publish(queued, to: partition)
+        if outcome != .queued { throw NotQueued(outcome: outcome, obstacle: await publisher.obstacle()) }
+        return true
       }
     }
   }
@@ -186,4 +188,10 @@ struct RunningWorker: Sendable {
     task.cancel()
     await task.value
   }
+}
+
+/// Why commands could not be queued.
+private struct NotQueued: Error {
+  var outcome: Pipeline.PublishOutcome
+  var obstacle: String?
 }
