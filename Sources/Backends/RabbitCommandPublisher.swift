@@ -75,7 +75,7 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
   private func mend(on connection: RabbitMQConnection) async -> String? {
     for (partition, text) in unroutable.withLock({ $0 }) {
       do throws(RabbitMQError) {
-        try await topology.declareQueue(partition, on: connection)
+        try await topology.declareQueues([partition], on: connection)
         unroutable.withLock { $0[partition] = nil }
       } catch {
         return "partition \(partition) cannot be routed: \(text)"

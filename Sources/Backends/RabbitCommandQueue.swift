@@ -26,7 +26,7 @@ public struct RabbitCommandQueue: CommandQueue {
         return RabbitSubscription(consumer: try await connection.consume(topology.queue(partition), prefetch: Self.prefetch))
       } catch  where error.code == .notFound {
         // Somebody deleted the queue. What was in it is lost to the broker; new commands must not be.
-        try await topology.declareQueue(partition, on: connection)
+        try await topology.declareQueues([partition], on: connection)
         throw error
       }
     } catch {

@@ -30,14 +30,26 @@ public struct Topology: Sendable {
     ]
   }
 
-  /// Declares what is missing.
+  /// Declares what is missing. Nothing reaches a queue before the broker has written down that there is one.
   func declare(on connection: RabbitMQConnection) async throws(RabbitMQError) {
     try await connection.declareExchange(exchange, kind: .direct)
-    for partition in 0..<partitioning.count { try await declareQueue(partition, on: connection) }
+    try await declareQueues(Array(0..<partitioning.count), on: connection)
   }
 
-  func declareQueue(_ partition: Int, on connection: RabbitMQConnection) async throws(RabbitMQError) {
-    _ = try await connection.declareQueue(queue(partition), arguments: queueArguments)
-    try await connection.bindQueue(queue(partition), to: exchange, routingKey: "\(partition)")
+  func declareQueues(_ partitions: [Int], on connection: RabbitMQConnection) async throws(RabbitMQError) {
+    for partition in partitions { try await connection.declareQueue(queue(partition), arguments: queueArguments) }
+    try await writeNames(on: connection)
+    for partition in partitions { try await connection.bindQueue(queue(partition), to: exchange, routingKey: "\(partition)") }
+  }
+
+  /// Has the broker write down the names of the queues made so far, its latest one included.
+  ///
+  /// RabbitMQ 3.10 keeps the name of the latest quorum queue in memory for up to a second. Killed in that second it comes back with
+  /// that queue empty, confirmed messages gone, and without a leader for ever. Making another queue has it write those before.
+  private func writeNames(on connection: RabbitMQConnection) async throws(RabbitMQError) {
+    let passing = "\(exchange).names.\(UInt64.random(in: .min ... .max))"
+    // Should nobody come to delete it, it goes by itself.
+    try await connection.declareQueue(passing, arguments: ["x-queue-type": "quorum", "x-expires": 60_000])
+    try await connection.deleteQueue(passing)
   }
 }

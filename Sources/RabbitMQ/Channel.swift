@@ -10,7 +10,7 @@ final class Channel {
 
   /// A request whose answer has not come. AMQP allows one at a time on a channel.
   struct PendingRequest {
-    var reply: UInt32
+    var request: Request
     var deadline: ContinuousClock.Instant
     var continuation: CheckedContinuation<Result<QueueState?, RabbitMQError>, Never>
   }

@@ -19,7 +19,7 @@ extension RabbitMQConnection {
   private func handle(_ frame: Frame, on channel: Channel, _ wire: Wire) throws(RabbitMQError) {
     switch frame {
     case .reply(let method, let state):
-      guard channel.request?.reply == method else {
+      guard channel.request?.request.reply == method else {
         throw wire.error(.protocolViolation, "sent method \(method), which nobody asked for")
       }
       channel.answer(.success(state))
@@ -70,7 +70,7 @@ extension RabbitMQConnection {
     channel.subscription?.fail(error)
     if case .publisher = channel.role { closePublisher(error.message) }
     // Both sides may close at once; then the number is free only when our own close is answered.
-    guard channel.request?.reply != Request.closeChannel.reply else { return }
+    guard channel.request?.request.reply != Request.closeChannel.reply else { return }
     channels[channel.number] = nil
     channel.answer(.failure(error))
   }

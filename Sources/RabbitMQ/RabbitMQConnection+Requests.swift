@@ -8,7 +8,7 @@ extension RabbitMQConnection {
     if let problem = request.problem { throw RabbitMQError(code: .invalidArgument, message: problem) }
     let deadline = ContinuousClock.now + configuration.rpcTimeout
     let answer = await withCheckedContinuation { continuation in
-      channel.request = Channel.PendingRequest(reply: request.reply, deadline: deadline, continuation: continuation)
+      channel.request = Channel.PendingRequest(request: request, deadline: deadline, continuation: continuation)
       visit(by: deadline)
       do throws(RabbitMQError) {
         try transmit { wire throws(RabbitMQError) in try wire.send(request, on: channel.number) }

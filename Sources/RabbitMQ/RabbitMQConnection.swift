@@ -209,12 +209,11 @@ public actor RabbitMQConnection {
   private func visit() {
     drain()
     let now = ContinuousClock.now
-    if let overdue = channels.values.first(where: { $0.request.map { $0.deadline <= now } ?? false }) {
+    if let overdue = channels.values.lazy.compactMap(\.request).first(where: { $0.deadline <= now }) {
       // Nobody can tell what the broker has done or will do, for instance whether it still holds a consumer's deliveries.
       // The end of the connection decides it.
-      lose(
-        RabbitMQError(
-          code: .timedOut, message: "\(broker) did not answer within \(configuration.rpcTimeout) (channel \(overdue.number))"))
+      let subject = overdue.request.subject.map { ", asked about \($0)" } ?? ""
+      lose(RabbitMQError(code: .timedOut, message: "\(broker) did not answer within \(configuration.rpcTimeout)\(subject)"))
     }
     for channel in channels.values { channel.subscription?.stopWaiting { $0.deadline <= now } }
     expirePublishes(at: now)

@@ -44,6 +44,9 @@ enum Request {
     return problem
   }
 
+  /// The queue or exchange that it is about, if any.
+  var subject: String? { names.first }
+
   private var names: [String] {
     switch self {
     case .openChannel, .closeChannel, .closeConnection, .selectConfirms, .limitPrefetch: []

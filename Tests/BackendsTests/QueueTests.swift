@@ -65,6 +65,39 @@ struct QueueTests {
     }
   }
 
+  @Test func `what is confirmed in a new queue survives a broker that dies at once`() async throws {
+    try await TestServer.withOwn(.rabbitmq) { server in
+      // The last queue made is the one in danger: the first request of a sale, then the first one after a queue was deleted.
+      let topology = Topology(partitioning: Partitioning(count: 2))
+      let link = try BrokerLink(
+        url: server.url, name: "tests", heartbeat: .seconds(20), topology: topology,
+        logger: Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() })
+      let publisher = RabbitCommandPublisher(link: link, topology: topology)
+      let queue = RabbitCommandQueue(link: link, publisher: publisher, topology: topology)
+      for isDeleted in [false, true] {
+        if isDeleted {
+          let broker = try await RabbitMQConnection.connect(try RabbitMQConfiguration(url: server.url))
+          try await broker.deleteQueue(topology.queue(1))
+          await broker.close()
+        }
+        let message = commands(1)
+        try await eventually(within: .seconds(60), "a confirm") { await publisher.publish(message, to: 1) == .queued }
+        try await server.kill()
+        try await server.start()
+        var subscription: (any CommandSubscription)?
+        try await eventually(within: .seconds(60), "a subscription") {
+          subscription = try? await queue.subscribe(to: 1)
+          return subscription != nil
+        }
+        let deliveries = try await take(1, from: #require(subscription))
+        #expect(try CommandMessage.decode(deliveries[0].body) == entries(message))
+        try await subscription?.acknowledge(through: deliveries[0].tag)
+        await subscription?.close()
+      }
+      await link.close()
+    }
+  }
+
   @Test func `a queue that lost its binding is unavailable once and then mended`() async throws {
     let topology = Topology(partitioning: Partitioning(count: 5))
     try await withQueue(topology) { publisher, queue, url in

@@ -58,7 +58,7 @@ final class Rig: Sendable {
   // MARK: The gateway's part
 
   /// How long a broker may take to boot on a busy machine.
-  private static let patience = Duration.seconds(300)
+  private static let patience = Duration.seconds(120)
 
   /// Notes and queues commands as the gateway does, until the broker has confirmed them.
   func send(_ commands: [Command]) async throws {
