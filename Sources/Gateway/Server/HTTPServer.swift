@@ -29,6 +29,9 @@ struct HTTPServer: Service {
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      // Little at a time: all that is read is parsed before it is another connection's turn.
+      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2048))
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard let executor = executors[channel.eventLoop.identity] else {
