@@ -67,6 +67,7 @@ public actor BrokerLink {
   private func attemptEnds(within patience: Duration) async {
     lastTicket += 1
     let ticket = lastTicket
+    // Ended below, as soon as the wait is over.
     let limit = Task {
       try? await Task.sleep(for: patience)
       endWait(ticket)

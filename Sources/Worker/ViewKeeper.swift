@@ -13,13 +13,12 @@ actor ViewKeeper {
   /// How soon an event is looked at again for which decisions came while it was caught up with.
   private static let catchUpInterval = Duration.milliseconds(20)
 
-  private let view: any Projection
-  private let queue: any CommandQueue
-  private let journal: any Journal
-  private let partitioning: Partitioning
-  private let time: Timekeeper
-  private let logger: Logger
-  private let catchUp: ViewCatchUp
+  /// How long after a comparison began its mark is sent. A gateway that makes a note and does not have it queued within this time makes it
+  /// again: the view may have been emptied in between, and the mark have overtaken what was noted.
+  private static let markDelay = Duration.milliseconds(100)
+  /// A mark is sent again if it has not come by then: its queue may have been deleted.
+  private static let markInterval = Duration.seconds(60)
+
   private struct Partition {
     /// Whether its events' versions have been compared since this worker consumes it.
     var isCompared = false
@@ -34,11 +33,13 @@ actor ViewKeeper {
     var sendAt: ContinuousClock.Instant
   }
 
-  /// How long after a comparison began its mark is sent. A gateway that makes a note and does not have it queued within this time makes it
-  /// again: the view may have been emptied in between, and the mark have overtaken what was noted.
-  private static let markDelay = Duration.milliseconds(100)
-  /// A mark is sent again if it has not come by then: its queue may have been deleted.
-  private static let markInterval = Duration.seconds(60)
+  private let view: any Projection
+  private let queue: any CommandQueue
+  private let journal: any Journal
+  private let partitioning: Partitioning
+  private let time: Timekeeper
+  private let logger: Logger
+  private let catchUp: ViewCatchUp
 
   /// Those that this worker consumes.
   private var partitions: [Int: Partition] = [:]

@@ -82,64 +82,36 @@ private final class Crowd: Sendable {
   /// So many speak a byte at a time, and as many ask for much and never read it.
   static let slowOnes = 100
 
-  private let idle: [Int32]
-  private let writers: [Int32]
-  private let readers: [Int32]
+  private let idle: [RawConnection]
+  private let writers: [RawConnection]
+  private let readers: [RawConnection]
 
   init(of size: Int, at port: Int) throws {
-    var idle: [Int32] = []
+    func connection(saying text: String, receiveBuffer: Int32? = nil) throws -> RawConnection {
+      let connection = try RawConnection(to: port, receiveBuffer: receiveBuffer, endsAbruptly: true)
+      try connection.say(text)
+      return connection
+    }
+    var idle: [RawConnection] = []
     // Some at a time, which the system's backlog holds.
     while idle.count < size {
       let some = try (0..<min(200, size - idle.count)).map { _ in
-        try Self.connection(to: port, saying: "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        try connection(saying: "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
       }
       idle += some
-      for socket in some {
-        var answer = [UInt8](repeating: 0, count: 1024)
-        guard recv(socket, &answer, answer.count, 0) > 0 else { throw Unexpected("an idle connection was not answered at first") }
-      }
+      for connection in some where connection.hear() == 0 { throw Unexpected("an idle connection was not answered at first") }
     }
     self.idle = idle
-    writers = try (0..<Self.slowOnes).map { _ in try Self.connection(to: port, saying: "GET /livez HTTP/1.1\r\nX-Slow: ") }
+    writers = try (0..<Self.slowOnes).map { _ in try connection(saying: "GET /livez HTTP/1.1\r\nX-Slow: ") }
     // A thousand times the contract, of which the system's buffers hold few.
     let much = String(repeating: "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", count: 1000)
-    readers = try (0..<Self.slowOnes).map { _ in try Self.connection(to: port, saying: much, receiveBuffer: 16 << 10) }
+    readers = try (0..<Self.slowOnes).map { _ in try connection(saying: much, receiveBuffer: 16 << 10) }
   }
 
-  deinit { for socket in idle + writers + readers { close(socket) } }
+  deinit { for connection in idle + writers + readers { connection.end() } }
 
-  func beSlow() {
-    for socket in writers { send(socket, "x", 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
-  }
+  func beSlow() { for connection in writers { connection.trySaying(UInt8(ascii: "x")) } }
 
   /// How many of the idle connections the gateway has not closed.
-  var openCount: Int {
-    idle.count { socket in
-      var byte: UInt8 = 0
-      return recv(socket, &byte, 1, Int32(MSG_DONTWAIT)) < 0 && errno == EAGAIN
-    }
-  }
-
-  private static func connection(to port: Int, saying text: String, receiveBuffer: Int32? = nil) throws -> Int32 {
-    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    if var receiveBuffer { setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size)) }
-    // Closed at once, without leaving its port in use for a minute.
-    var linger = linger(l_onoff: 1, l_linger: 0)
-    setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
-    var patience = timeval(tv_sec: 30, tv_usec: 0)
-    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-    }
-    let bytes = Array(text.utf8)
-    guard result == 0, send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
-      close(socket)
-      throw Unexpected("no connection to port \(port): \(String(cString: strerror(errno)))")
-    }
-    return socket
-  }
+  var openCount: Int { idle.count { $0.isQuiet } }
 }

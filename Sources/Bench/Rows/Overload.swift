@@ -25,6 +25,7 @@ extension Row {
     let count = Int(2 * peak * seconds)
     let purchases = Purchases(count, of: events, section: "floor", authority: lab.authority)
     let processes = try await lab.processes()
+    // Beside the sale, and ended with it.
     let sampling = Task { await largest(of: processes) }
     let generator = lab.generator(connections: 4096, pace: .open(perSecond: 2 * peak))
     let sale: Sale
