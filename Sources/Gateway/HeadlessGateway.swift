@@ -40,9 +40,9 @@ package struct HeadlessGateway: Sendable {
 
   package init(
     publisher: any CommandPublisher, view: any ReservationView, store: any ReservationStore, changes: any ChangeFeed,
-    partitioning: Partitioning, time: Timekeeper, logger: Logger
+    partitioning: Partitioning, time: Timekeeper, executor: any TaskExecutor, logger: Logger
   ) {
-    intake = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), time: time, logger: logger)
+    intake = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), time: time, executor: executor, logger: logger)
     waiters = Waiters(feed: changes, time: time)
     reader = ReservationReader(view: view, store: store, partitioning: partitioning)
   }

@@ -38,21 +38,30 @@ struct Intake: Sendable {
   private let coalescer: Coalescer<Entry, Answer>
   private let counts: Counts
 
+  /// - Parameter executor: where batches are made and wait. Not the connections' event loops: with thousands of connections that ask,
+  ///   each of a batch's steps would wait until it is its turn among them.
   init(
     view: any ReservationView, publisher: any CommandPublisher, metrics: MetricRegistry, time: Timekeeper = .system,
-    logger: Logger
+    executor: any TaskExecutor = globalConcurrentExecutor, logger: Logger
   ) {
     let process = Process(view: view, publisher: publisher, time: time, logger: logger)
     let counts = Counts(metrics)
     self.counts = counts
     coalescer = Coalescer(
-      maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience
+      maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience, executor: executor
     ) { entries in
       let answers = await process.take(entries)
       counts.batches.add()
       for answer in answers { counts.note(answer) }
       return answers
     }
+  }
+
+  /// What a request can be told before anything is known of it: nil, or that more are waiting than can be taken.
+  var refusal: Answer? {
+    guard coalescer.isFull else { return nil }
+    counts.shed.add()
+    return .refused(nil, backlog: 0)
   }
 
   /// Returns once the broker holds the command, or it is clear that it doesn't or that nobody knows.

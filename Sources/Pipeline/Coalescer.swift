@@ -4,8 +4,8 @@ public import Synchronization
 /// accumulated while the last one was under way. One is under way at a time: with more they would be smaller, and what a batch costs is
 /// shared by those that are in it.
 ///
-/// There is no task of its own. Whoever finds nothing under way leads a batch: its own request and all that wait. When the batch is
-/// done, its leader hands the lead to one of those that came meanwhile.
+/// Whoever finds nothing under way leads a batch of its own request. When the batch is done, its leader hands the lead to one of those
+/// that came meanwhile, or their batch to an executor that was given for that.
 ///
 /// All of it is inlinable: every request passes here, and generic code that is not specialised costs it microseconds.
 public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
@@ -45,6 +45,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @usableFromInline let maximumBatch: Int
   @usableFromInline let maximumWaiting: Int
   @usableFromInline let patience: Duration?
+  @usableFromInline let executor: (any TaskExecutor)?
   @usableFromInline let process: @Sendable ([Request]) async -> [Answer]
   @usableFromInline let state = Mutex(State())
 
@@ -53,16 +54,30 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - maximumWaiting: how many requests may wait; one more is refused at once.
   ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
   ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
+  ///   - executor: where those that came while a batch was under way are processed. Without one it is where the first of them runs,
+  ///     which costs less, and takes as long as that executor is busy with other things.
   ///   - process: gives each request's answer, in their order.
   @inlinable
   public init(
-    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil,
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, executor: (any TaskExecutor)? = nil,
     process: @escaping @Sendable ([Request]) async -> [Answer]
   ) {
     self.maximumBatch = maximumBatch
     self.maximumWaiting = maximumWaiting
     self.patience = patience
+    self.executor = executor
     self.process = process
+  }
+
+  /// Whether one more would be refused now.
+  @inlinable
+  public var isFull: Bool { state.withLock { isFull($0, at: .now) } }
+
+  @inlinable
+  func isFull(_ state: borrowing State, at now: ContinuousClock.Instant) -> Bool {
+    if state.waiting.count >= maximumWaiting { return state.isUnderWay }
+    guard let patience, state.waiting.count >= maximumBatch * Self.patientBatches else { return false }
+    return now - state.waiting[0].since > patience
   }
 
   /// The request's answer; nil if too many are waiting.
@@ -94,11 +109,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
           state.isUnderWay = true
           return .lead(followers: [])
         }
-        if state.waiting.count >= maximumWaiting { return .refused }
         let now = ContinuousClock.now
-        if let patience, state.waiting.count >= maximumBatch * Self.patientBatches, now - state.waiting[0].since > patience {
-          return .refused
-        }
+        if isFull(state, at: now) { return .refused }
         state.waiting.append(Waiter(request: request, since: now, continuation: continuation))
         return nil
       }
@@ -115,17 +127,29 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     return answers[0]
   }
 
+  /// A batch of those that waited.
+  @inlinable
+  func process(_ batch: [Waiter]) async {
+    let answers = await process(batch.map(\.request))
+    precondition(answers.count == batch.count, "\(answers.count) answers to \(batch.count) requests")
+    handOver()
+    for (waiter, answer) in zip(batch, answers) { waiter.continuation.resume(returning: .answered(answer)) }
+  }
+
   @inlinable
   func handOver() {
-    let next: (leader: Waiter, followers: [Waiter])? = state.withLock { state in
-      if state.waiting.isEmpty {
-        state.isUnderWay = false
-        return nil
-      }
+    let batch = state.withLock { state in
       let batch = Array(state.waiting.prefix(maximumBatch))
       state.waiting.removeFirst(batch.count)
-      return (batch[0], Array(batch.dropFirst()))
+      state.isUnderWay = !batch.isEmpty
+      return batch
     }
-    if let next { next.leader.continuation.resume(returning: .lead(followers: next.followers)) }
+    guard let leader = batch.first else { return }
+    if let executor {
+      // Nobody's child: it is for all of them.
+      Task(executorPreference: executor) { await self.process(batch) }
+    } else {
+      leader.continuation.resume(returning: .lead(followers: Array(batch.dropFirst())))
+    }
   }
 }

@@ -152,8 +152,7 @@ final class Sale: @unchecked Sendable {
       view: SimulatedReservationView(world: world, view: view, process: process),
       store: SimulatedStore(world: world, database: database, process: process),
       changes: SimulatedFeed(world: world, view: view, process: process), partitioning: world.partitioning,
-      time: world.timekeeper(of: process),
-      logger: world.logger)
+      time: world.timekeeper(of: process), executor: world.scheduler, logger: world.logger)
     _ = startTask { try? await gateway.run() }
     return (process, gateway)
   }

@@ -4,9 +4,10 @@ import Testing
 
 /// `Task.immediate` runs until its first suspension before it returns, so that whoever asked is known to wait.
 struct CoalescerTests {
-  @Test func `what comes while a batch is under way shares the next, in its order`() async throws {
+  @Test(arguments: [false, true])
+  func `what comes while a batch is under way shares the next, in its order`(isApart: Bool) async throws {
     let batches = Batches()
-    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10)
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, executor: isApart ? globalConcurrentExecutor : nil)
     var started = batches.started.makeAsyncIterator()
     let asked = (0..<6).map { request in Task.immediate { await coalescer.submit(request) } }
 
@@ -19,9 +20,10 @@ struct CoalescerTests {
     for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
   }
 
-  @Test func `a batch has no more requests than it may, and the rest is not forgotten`() async throws {
+  @Test(arguments: [false, true])
+  func `a batch has no more requests than it may, and the rest is not forgotten`(isApart: Bool) async throws {
     let batches = Batches()
-    let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 10)
+    let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 10, executor: isApart ? globalConcurrentExecutor : nil)
     var started = batches.started.makeAsyncIterator()
     let asked = (0..<6).map { request in Task.immediate { await coalescer.submit(request) } }
 
@@ -50,6 +52,26 @@ struct CoalescerTests {
     for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
   }
 
+  @Test func `an executor that is busy with other things holds up only its own requests`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, executor: globalConcurrentExecutor)
+    var started = batches.started.makeAsyncIterator()
+    let leads = Task.immediate { await coalescer.submit(0) }
+    let busy = BusyExecutor()
+    let waits = Task(executorPreference: busy) { await coalescer.submit(1) }
+    busy.runAll()
+    let free = Task.immediate { await coalescer.submit(2) }
+    try #require(await started.next()).finish()
+    #expect(await leads.value == "answer to 0")
+    // Although the one that came first can do nothing now.
+    let second = try #require(await started.next())
+    #expect(second.requests == [1, 2])
+    second.finish()
+    #expect(await free.value == "answer to 2")
+    busy.runAll()
+    #expect(await waits.value == "answer to 1")
+  }
+
   @Test func `where nothing is under way any more, the next request is taken at once`() async throws {
     let batches = Batches()
     let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 0)
@@ -61,9 +83,11 @@ struct CoalescerTests {
     }
   }
 
-  @Test func `under many tasks nothing is lost, doubled or mixed up, and the limits hold`() async {
+  @Test(arguments: [false, true])
+  func `under many tasks nothing is lost, doubled or mixed up, and the limits hold`(isApart: Bool) async {
     let tally = Mutex((underWay: 0, mostUnderWay: 0, largest: 0, processed: [Int: Int]()))
-    let coalescer = Coalescer<Int, Int>(maximumBatch: 16, maximumWaiting: 10_000) { requests in
+    let executor = isApart ? globalConcurrentExecutor : nil
+    let coalescer = Coalescer<Int, Int>(maximumBatch: 16, maximumWaiting: 10_000, executor: executor) { requests in
       tally.withLock { tally in
         tally.underWay += 1
         tally.mostUnderWay = max(tally.mostUnderWay, tally.underWay)
@@ -103,6 +127,7 @@ struct CoalescerTests {
     var started = batches.started.makeAsyncIterator()
     let leads = Task.immediate { await coalescer.submit(0) }
     let wait = (1...8).map { request in Task.immediate { await coalescer.submit(request) } }
+    #expect(coalescer.isFull)
     #expect(await coalescer.submit(9) == nil)
 
     try #require(await started.next()).finish()
@@ -114,6 +139,7 @@ struct CoalescerTests {
     for _ in 0..<4 { try #require(await started.next()).finish() }
     for (index, task) in wait.enumerated() { #expect(await task.value == "answer to \(index + 1)") }
     #expect(await next.value == "answer to 10")
+    #expect(!coalescer.isFull)
   }
 }
 
@@ -131,12 +157,28 @@ private final class Batches: Sendable {
 
   init() { (started, source) = AsyncStream.makeStream() }
 
-  func coalescer(maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil) -> Coalescer<Int, String> {
-    Coalescer(maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience) { requests in
+  func coalescer(
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, executor: (any TaskExecutor)? = nil
+  ) -> Coalescer<Int, String> {
+    Coalescer(maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience, executor: executor) { requests in
       await withCheckedContinuation { continuation in
         _ = self.source.yield(Batch(requests: requests, continuation: continuation))
       }
       return requests.map { "answer to \($0)" }
     }
+  }
+}
+
+/// Runs what it was given when the test says so.
+private final class BusyExecutor: TaskExecutor {
+  private let jobs = Mutex<[UnownedJob]>([])
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    jobs.withLock { $0.append(job) }
+  }
+
+  func runAll() {
+    while let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { job.runSynchronously(on: asUnownedTaskExecutor()) }
   }
 }

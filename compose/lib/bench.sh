@@ -25,12 +25,12 @@ run_bench() { # [NAME…] [--runs N] [--requests N] [--long] [--json FILE] [--ht
   mkdir -p "$state"
   take_lock "$state/bench-lock" 0 || fail "another benchmark runs on $state"
   say "building bench and Hummingbird's empty application (release)"
-  attended building "$state/build-bench.log" swift build -c release --product bench
+  attended building "$state/build-bench.log" swift build "${release[@]}" --product bench
   # What is asked for wrongly is told before anything starts.
   begin "$checkout/.build/release/bench" "${arguments[@]}" --check
   finish || exit
   attended "building the yardstick" "$state/build-yardstick.log" \
-    swift build -c release --package-path "$checkout/compose/yardstick" --product yardstick
+    swift build "${release[@]}" --package-path "$checkout/compose/yardstick" --product yardstick
   trap end_bench EXIT
   begin_afresh
   # 10,000 connections are more than a shell allows by itself.

@@ -32,7 +32,7 @@ run_instructions() { # [--renew]
 
 build_microbench() {
   # What `up` builds, less what only workers and the command line need; either finds what the other has built.
-  attended "building microbench (release)" "$state/microbench-build.log" swift build -c release --product microbench
+  attended "building microbench (release)" "$state/microbench-build.log" swift build "${release[@]}" --product microbench
 }
 
 check_instructions() {

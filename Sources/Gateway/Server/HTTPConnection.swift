@@ -25,7 +25,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   private let executor: EventLoopExecutor
   private var state = State.idle
   /// What came of the next requests while one is answered, or the answers before it are not read. Nothing more is read until then.
-  private var pending = CircularBuffer<HTTPServerRequestPart>()
+  private var pending = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 1)
   private var isDraining = false
   private var holdsRead = false
   /// Whether the connection ends with the request at hand.

@@ -29,8 +29,8 @@ struct HTTPServer: Service {
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      // Little at a time: all that is read is parsed before it is another connection's turn.
-      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2048))
+      // Little at a time: all that is read is parsed before it is another connection's turn, and each keeps its buffer while idle.
+      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 1024))
       .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
