@@ -9,9 +9,11 @@ struct Intake: Sendable {
   private static let maximumBatch = CommandMessage.maximumCommands
   /// Requests that wait in this process for their turn, at most.
   private static let maximumWaiting = 20_000
-  /// How long the one at the head of a long line of them may have waited before others are refused. A spike is absorbed; where more
-  /// come than can be queued for longer than this, waiting would only make everybody late.
-  private static let patience = Duration.milliseconds(150)
+  /// How long the one at the head of a long line of them may have waited before others are refused: where more come than can be queued,
+  /// waiting longer would only make everybody late.
+  private static let patience = Duration.milliseconds(30)
+  /// For how long it may take longer than that: a spike is absorbed.
+  private static let spike = Duration.milliseconds(500)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000
   /// For how long a note is good. If the view was emptied after it was made, a worker waits for longer than this before it marks the
@@ -48,7 +50,8 @@ struct Intake: Sendable {
     let counts = Counts(metrics)
     self.counts = counts
     coalescer = Coalescer(
-      maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience, executor: executor
+      maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience, spike: Self.spike,
+      executor: executor
     ) { entries in
       let answers = await process.take(entries)
       counts.batches.add()
@@ -57,9 +60,9 @@ struct Intake: Sendable {
     }
   }
 
-  /// What a request can be told before anything is known of it: nil, or that more are waiting than can be taken.
-  var refusal: Answer? {
-    guard coalescer.isFull else { return nil }
+  /// What a request is told before anything is known of it, if more come than can be taken.
+  func refusal(of request: Request) -> Answer? {
+    guard request.isTooLate || coalescer.isFull else { return nil }
     counts.shed.add()
     return .refused(nil, backlog: 0)
   }

@@ -35,16 +35,19 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   struct State {
     @usableFromInline var waiting: [Waiter] = []
     @usableFromInline var isUnderWay = false
+    /// Since when the first of each batch has waited longer than `patience`; nil if that of the last one had not.
+    @usableFromInline var lateSince: ContinuousClock.Instant?
 
     @inlinable init() {}
   }
 
-  /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:process:)``.
+  /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:spike:executor:process:)``.
   @inlinable static var patientBatches: Int { 4 }
 
   @usableFromInline let maximumBatch: Int
   @usableFromInline let maximumWaiting: Int
   @usableFromInline let patience: Duration?
+  @usableFromInline let spike: Duration
   @usableFromInline let executor: (any TaskExecutor)?
   @usableFromInline let process: @Sendable ([Request]) async -> [Answer]
   @usableFromInline let state = Mutex(State())
@@ -54,17 +57,19 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - maximumWaiting: how many requests may wait; one more is refused at once.
   ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
   ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
+  ///   - spike: for how long they may wait longer than that before any is refused: a spike is absorbed.
   ///   - executor: where those that came while a batch was under way are processed. Without one it is where the first of them runs,
   ///     which costs less, and takes as long as that executor is busy with other things.
   ///   - process: gives each request's answer, in their order.
   @inlinable
   public init(
-    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, executor: (any TaskExecutor)? = nil,
-    process: @escaping @Sendable ([Request]) async -> [Answer]
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero,
+    executor: (any TaskExecutor)? = nil, process: @escaping @Sendable ([Request]) async -> [Answer]
   ) {
     self.maximumBatch = maximumBatch
     self.maximumWaiting = maximumWaiting
     self.patience = patience
+    self.spike = spike
     self.executor = executor
     self.process = process
   }
@@ -74,10 +79,12 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   public var isFull: Bool { state.withLock { isFull($0, at: .now) } }
 
   @inlinable
-  func isFull(_ state: borrowing State, at now: ContinuousClock.Instant) -> Bool {
+  func isFull(_ state: State, at now: ContinuousClock.Instant) -> Bool {
     if state.waiting.count >= maximumWaiting { return state.isUnderWay }
     guard let patience, state.waiting.count >= maximumBatch * Self.patientBatches else { return false }
-    return now - state.waiting[0].since > patience
+    let waited = now - state.waiting[0].since
+    if waited <= patience { return false }
+    return waited > patience + spike || state.lateSince.map { now - $0 > spike } ?? false
   }
 
   /// The request's answer; nil if too many are waiting.
@@ -142,6 +149,10 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
       let batch = Array(state.waiting.prefix(maximumBatch))
       state.waiting.removeFirst(batch.count)
       state.isUnderWay = !batch.isEmpty
+      if let patience, let first = batch.first {
+        let now = ContinuousClock.now
+        state.lateSince = now - first.since > patience ? state.lateSince ?? now : nil
+      }
       return batch
     }
     guard let leader = batch.first else { return }

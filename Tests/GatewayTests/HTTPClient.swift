@@ -41,7 +41,8 @@ struct Client {
     try pipeline.addHandler(watcher)
     try pipeline.addHTTP(
       HTTPConnection(
-        responder: Responder(table, metrics: MetricRegistry(), logger: .silent), executor: EventLoopExecutor(channel.eventLoop)))
+        responder: Responder(table, metrics: MetricRegistry(), logger: .silent), executor: EventLoopExecutor(channel.eventLoop),
+        load: EventLoopLoad(channel.eventLoop)))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
   }
 

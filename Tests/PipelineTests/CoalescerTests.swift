@@ -52,6 +52,18 @@ struct CoalescerTests {
     for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
   }
 
+  @Test func `a spike is absorbed: none is refused, although all of them have waited for too long`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 100, patience: .zero, spike: .seconds(3600))
+    var started = batches.started.makeAsyncIterator()
+    let asked = (0..<40).map { request in Task.immediate { await coalescer.submit(request) } }
+    for _ in 0..<21 {
+      #expect(!coalescer.isFull)
+      try #require(await started.next()).finish()
+    }
+    for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+  }
+
   @Test func `an executor that is busy with other things holds up only its own requests`() async throws {
     let batches = Batches()
     let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, executor: globalConcurrentExecutor)
@@ -158,9 +170,12 @@ private final class Batches: Sendable {
   init() { (started, source) = AsyncStream.makeStream() }
 
   func coalescer(
-    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, executor: (any TaskExecutor)? = nil
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero,
+    executor: (any TaskExecutor)? = nil
   ) -> Coalescer<Int, String> {
-    Coalescer(maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience, executor: executor) { requests in
+    Coalescer(
+      maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience, spike: spike, executor: executor
+    ) { requests in
       await withCheckedContinuation { continuation in
         _ = self.source.yield(Batch(requests: requests, continuation: continuation))
       }

@@ -15,7 +15,7 @@ struct CreateReservation: Sendable {
 
   @Sendable private func create(_ request: Request) async throws -> Response {
     // Before all else: where more come than can be taken, what one of them costs is taken from those that can.
-    if let refusal = intake.refusal { throw Problem(refusal) }
+    if let refusal = intake.refusal(of: request) { throw Problem(refusal) }
     let user = try authenticator.user(of: request)
     var headers = try await limiter.admit(commandOf: user.user, request)
     let event: EventID = try request.identifier("event_id")

@@ -23,6 +23,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   private let responder: Responder
   private let executor: EventLoopExecutor
+  private let load: EventLoopLoad
   private var state = State.idle
   /// What came of the next requests while one is answered, or the answers before it are not read. Nothing more is read until then.
   private var pending = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 1)
@@ -36,9 +37,10 @@ final class HTTPConnection: ChannelDuplexHandler {
   private var deadline = NIODeadline.distantFuture
   private var watch: Scheduled<Void>?
 
-  init(responder: Responder, executor: EventLoopExecutor) {
+  init(responder: Responder, executor: EventLoopExecutor, load: EventLoopLoad) {
     self.responder = responder
     self.executor = executor
+    self.load = load
   }
 
   // MARK: Reading
@@ -111,7 +113,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
     deadline = .distantFuture
     state = .answering(nil)
-    let request = Request(method: head.method, target: head.uri, headers: head.headers, body: body, address: address)
+    let request = Request(
+      method: head.method, target: head.uri, headers: head.headers, body: body, address: address, isTooLate: load.isTooLate())
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
     let responder = responder
     // It starts on this thread, and comes back to it wherever the handler has waited for something.

@@ -17,7 +17,9 @@ struct HTTPServer: Service {
   func run() async throws {
     let group = MultiThreadedEventLoopGroup.singleton
     let quiescing = ServerQuiescingHelper(group: group)
-    let executors = Dictionary(uniqueKeysWithValues: group.makeIterator().map { ($0.identity, EventLoopExecutor($0)) })
+    let loops = Dictionary(
+      uniqueKeysWithValues: group.makeIterator().map { ($0.identity, (executor: EventLoopExecutor($0), load: EventLoopLoad($0))) }
+    )
     let connections = DescriptorLimit.raise()
     let channel = try await ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 4096)
@@ -34,10 +36,11 @@ struct HTTPServer: Service {
       .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          guard let executor = executors[channel.eventLoop.identity] else {
+          guard let loop = loops[channel.eventLoop.identity] else {
             preconditionFailure("a connection on an event loop of another group")
           }
-          try channel.pipeline.syncOperations.addHTTP(HTTPConnection(responder: responder, executor: executor))
+          try channel.pipeline.syncOperations.addHTTP(
+            HTTPConnection(responder: responder, executor: loop.executor, load: loop.load))
         }
       }
       .bind(host: host, port: port).get()
