@@ -107,12 +107,15 @@ public struct PostgresJournal: Journal {
     }
   }
 
+  // Each reservation by its key: as a plain join it could be planned as a comparison of every decision with all of the event's
+  // reservations, which takes minutes where there are many.
   private static let decisionsAfter = PostgresStatement(
     "journal_decisions_after",
     """
     SELECT d.version, d.command, d.outcome, d.version, r.reservation_id, r.event_id, r.sequence, r.status, r.version, r.request,
            r.section_index, r.quantity, r.seats, r.expires_at, r.extensions_used, r.created_at
-      FROM decisions d LEFT JOIN reservations r ON r.event_id = d.event_id AND r.sequence = d.reservation
+      FROM decisions d
+      LEFT JOIN LATERAL (SELECT * FROM reservations WHERE event_id = d.event_id AND sequence = d.reservation LIMIT 1) r ON true
      WHERE d.event_id = $1 AND d.version > $2 ORDER BY d.version LIMIT $3
     """)
 
