@@ -13,7 +13,7 @@ struct Intake: Sendable {
   /// waiting longer would only make everybody late.
   private static let patience = Duration.milliseconds(30)
   /// For how long it may take longer than that: a spike is absorbed.
-  private static let spike = Duration.milliseconds(500)
+  private static let spike = Duration.seconds(1)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000
   /// For how long a note is good. If the view was emptied after it was made, a worker waits for longer than this before it marks the

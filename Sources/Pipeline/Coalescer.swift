@@ -149,9 +149,10 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
       let batch = Array(state.waiting.prefix(maximumBatch))
       state.waiting.removeFirst(batch.count)
       state.isUnderWay = !batch.isEmpty
-      if let patience, let first = batch.first {
+      if let patience {
         let now = ContinuousClock.now
-        state.lateSince = now - first.since > patience ? state.lateSince ?? now : nil
+        let isLate = batch.first.map { now - $0.since > patience } ?? false
+        state.lateSince = isLate ? state.lateSince ?? now : nil
       }
       return batch
     }

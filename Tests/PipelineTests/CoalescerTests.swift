@@ -1,6 +1,7 @@
-import Pipeline
 import Synchronization
 import Testing
+
+@testable import Pipeline
 
 /// `Task.immediate` runs until its first suspension before it returns, so that whoever asked is known to wait.
 struct CoalescerTests {
@@ -62,6 +63,7 @@ struct CoalescerTests {
       try #require(await started.next()).finish()
     }
     for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+    #expect(coalescer.state.withLock { $0.lateSince } == nil, "the next spike is another one")
   }
 
   @Test func `an executor that is busy with other things holds up only its own requests`() async throws {
