@@ -9,12 +9,8 @@ extension Row {
       Figure("hot.accepted", "accepted", "/s"),
       Figure("hot.accept_p99", "202 after, p99", "ms"),
       Figure("hot.cpu", "CPU, all processes", "s/1,000", .atMost(0.12)),
-      Figure("hot.cpu_gateway", "gateway", "s/1,000"),
-      Figure("hot.cpu_worker", "worker", "s/1,000"),
-      Figure("hot.cpu_rabbitmq", "RabbitMQ", "s/1,000"),
-      Figure("hot.cpu_postgres", "PostgreSQL", "s/1,000"),
-      Figure("hot.cpu_redis", "Redis", "s/1,000"),
-      Figure("hot.generator", "the generator, not counted above", "s/1,000"),
+    ] + Figure.cpuByRole("hot") + [
+      Figure("hot.generator", "the generator, not counted above", "s/1,000")
     ]
   ) { lab, _ in
     let events = try await lab.create(1, .places(lab.spike / 4))
@@ -31,11 +27,27 @@ extension Row {
       "hot.cpu": sale.cpuPerThousand,
       "hot.generator": sale.generatorCPU * 1000 / Double(sale.tally.decided),
     ]
-    for (role, seconds) in sale.cpu {
-      // One worker; it is the role's number that tells several apart.
-      let name = role == "worker-1" ? "worker" : role
-      measurement.values["hot.cpu_\(name)"] = seconds * 1000 / Double(sale.tally.decided)
-    }
+    measurement.values.merge(sale.cpuByRole("hot")) { $1 }
     return measurement
+  }
+}
+
+extension Figure {
+  /// What each kind of process took of a row's `cpu`.
+  static func cpuByRole(_ row: String) -> [Figure] {
+    [("gateway", "gateway"), ("worker", "worker"), ("rabbitmq", "RabbitMQ"), ("postgres", "PostgreSQL"), ("redis", "Redis")]
+      .map { Figure("\(row).cpu_\($0)", $1, "s/1,000") }
+  }
+}
+
+extension Sale {
+  /// The values of ``Figure/cpuByRole(_:)``.
+  func cpuByRole(_ row: String) -> Row.Values {
+    var values: Row.Values = [:]
+    for (role, seconds) in cpu {
+      // One worker; it is the role's number that tells several apart.
+      values["\(row).cpu_\(role == "worker-1" ? "worker" : role)"] = seconds * 1000 / Double(tally.decided)
+    }
+    return values
   }
 }

@@ -8,7 +8,7 @@ extension Row {
       Figure("spread.decided", "decided", "/s"),
       Figure("spread.decided_share", "decided, to the hot event's rate", "×", .atLeast(0.9)),
       Figure("spread.cpu", "CPU, all processes", "s/1,000"),
-    ]
+    ] + Figure.cpuByRole("spread")
   ) { lab, earlier in
     let events = try await lab.create(min(1_000, lab.spike / 20), .places(100))
     let purchases = Purchases(lab.spike, of: events, section: "floor", authority: lab.authority)
@@ -22,7 +22,7 @@ extension Row {
       Figure("seats.decided", "decided", "/s"),
       Figure("seats.decided_share", "decided, to the hot event's rate", "×", .atLeast(0.7)),
       Figure("seats.cpu", "CPU, all processes", "s/1,000"),
-    ]
+    ] + Figure.cpuByRole("seats")
   ) { lab, earlier in
     let seats = lab.spike * 5
     let events = try await lab.create(1, .seats(seats))
@@ -52,6 +52,7 @@ extension Lab {
       "\(name).decided": sale.decidedPerSecond, "\(name).decided_share": sale.decidedPerSecond / peak,
       "\(name).cpu": sale.cpuPerThousand,
     ]
+    measurement.values.merge(sale.cpuByRole(name)) { $1 }
     return measurement
   }
 }
