@@ -28,9 +28,9 @@ struct Settings {
 
   func pool(_ name: String, size: Int, waitAtMost: Duration = .seconds(2), maximumWaiters: Int = 256) throws -> PostgresPool {
     do {
-      return PostgresPool(
-        try PostgresConfiguration(url: databaseURL(), applicationName: "tickethub \(name)"), size: size, waitAtMost: waitAtMost,
-        maximumWaiters: maximumWaiters)
+      var configuration = try PostgresConfiguration(url: databaseURL(), applicationName: "tickethub \(name)")
+      configuration.findsRowsByKey = true
+      return PostgresPool(configuration, size: size, waitAtMost: waitAtMost, maximumWaiters: maximumWaiters)
     } catch let error as PostgresError {
       throw CommandFailure("TICKETHUB_DATABASE_URL: \(error.message)")
     }

@@ -39,6 +39,7 @@ public func withDatabase<Result>(
 public func testPool(_ url: String, size: Int = 4) throws -> PostgresPool {
   var configuration = try PostgresConfiguration(url: url, applicationName: "tests")
   configuration.connectTimeout = .seconds(20)
+  configuration.findsRowsByKey = true
   return PostgresPool(configuration, size: size, waitAtMost: .seconds(30), maximumWaiters: 1000)
 }
 
