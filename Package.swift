@@ -69,7 +69,7 @@ let package = Package(
     target(
       "Gateway",
       [
-        "Pipeline", "Telemetry", "Ticketing", crypto, logging, lifecycle,
+        "BlockingThread", "Pipeline", "Telemetry", "Ticketing", crypto, logging, lifecycle,
         nioCore, nioPosix, nioHTTP1,
         .product(name: "NIOExtras", package: "swift-nio-extras"),
         .product(name: "Yams", package: "Yams"),
@@ -81,8 +81,7 @@ let package = Package(
       name: "tickethub",
       dependencies: [
         "Gateway", "Worker", "Backends", "LoadTest", "Verification", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "Redis",
-        logging,
-        lifecycle,
+        "BlockingThread", logging, lifecycle,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
@@ -154,8 +153,8 @@ let package = Package(
     tests(
       "WorkerTests",
       [
-        "Worker", "Backends", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport",
-        "TestSupport", logging, lifecycle,
+        "Worker", "Backends", "BlockingThread", "Pipeline", "Telemetry", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis",
+        "BackendsTestSupport", "TestSupport", logging, lifecycle,
       ]),
     tests("LoadTestTests", ["LoadTest", nioCore, nioPosix, nioHTTP1]),
   ]

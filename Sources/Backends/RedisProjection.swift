@@ -17,7 +17,7 @@ public struct RedisProjection: Projection {
 
   public init(_ redis: RedisClient) {
     self.redis = redis
-    shares = Coalescer(maximumBatch: 16, maximumWaiting: .max) { shares in
+    shares = Coalescer(maximumBatch: 16, maximumWaiting: .max, gathers: true) { shares in
       do throws(ViewUnavailable) {
         return try await Self.project(shares, to: redis).map { .success($0) }
       } catch {

@@ -12,8 +12,14 @@ import Synchronization
 ///
 /// The thread lives until ``finish()``; the actor that owns it calls that in its `isolated deinit`.
 public final class BlockingThread: SerialExecutor {
+  /// A job, and the executor on behalf of which it runs if that is not the thread itself.
+  private struct Job {
+    var job: UnownedJob
+    var executor: UnownedTaskExecutor?
+  }
+
   private struct Shared {
-    var jobs: [UnownedJob] = []
+    var jobs: [Job] = []
     var sleeping = false
     var finished = false
   }
@@ -64,8 +70,11 @@ public final class BlockingThread: SerialExecutor {
     close(wakeUpWriter)
   }
 
-  public func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
+  public func enqueue(_ job: consuming ExecutorJob) { enqueue(UnownedJob(job), for: nil) }
+
+  /// - Parameter executor: what the job was given to, where that is not the thread itself.
+  func enqueue(_ job: UnownedJob, for executor: UnownedTaskExecutor?) {
+    let job = Job(job: job, executor: executor)
     let mustWake = shared.withLock { shared in
       shared.jobs.append(job)
       defer { shared.sleeping = false }
@@ -108,7 +117,7 @@ public final class BlockingThread: SerialExecutor {
   }
 
   private enum Next {
-    case jobs([UnownedJob])
+    case jobs([Job])
     case sleep
     case end
   }
@@ -118,7 +127,7 @@ public final class BlockingThread: SerialExecutor {
     while true {
       switch next() {
       case .jobs(let jobs):
-        for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        for job in jobs { run(job) }
         if let watched, watched.due <= .now { callHandler() }
       case .sleep:
         if sleep() { callHandler() }
@@ -126,6 +135,14 @@ public final class BlockingThread: SerialExecutor {
         watched = nil
         return
       }
+    }
+  }
+
+  private func run(_ job: Job) {
+    if let executor = job.executor {
+      job.job.runSynchronously(on: executor)
+    } else {
+      job.job.runSynchronously(on: asUnownedSerialExecutor())
     }
   }
 
@@ -141,7 +158,7 @@ public final class BlockingThread: SerialExecutor {
   private func next() -> Next {
     shared.withLock { shared in
       if !shared.jobs.isEmpty {
-        var jobs: [UnownedJob] = []
+        var jobs: [Job] = []
         swap(&jobs, &shared.jobs)
         return .jobs(jobs)
       }

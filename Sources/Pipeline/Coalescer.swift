@@ -41,13 +41,14 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     @inlinable init() {}
   }
 
-  /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:spike:executor:process:)``.
+  /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:spike:gathers:executor:process:)``.
   @inlinable static var patientBatches: Int { 4 }
 
   @usableFromInline let maximumBatch: Int
   @usableFromInline let maximumWaiting: Int
   @usableFromInline let patience: Duration?
   @usableFromInline let spike: Duration
+  @usableFromInline let gathers: Bool
   @usableFromInline let executor: (any TaskExecutor)?
   @usableFromInline let process: @Sendable ([Request]) async -> [Answer]
   @usableFromInline let state = Mutex(State())
@@ -58,18 +59,21 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
   ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
   ///   - spike: for how long they may wait longer than that before any is refused: a spike is absorbed.
+  ///   - gathers: whether the first request, which finds nothing under way, lets all tasks go first that are ready to run where it runs:
+  ///     they may want to share its batch. For callers that share a thread.
   ///   - executor: where those that came while a batch was under way are processed. Without one it is where the first of them runs,
   ///     which costs less, and takes as long as that executor is busy with other things.
   ///   - process: gives each request's answer, in their order.
   @inlinable
   public init(
-    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero,
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero, gathers: Bool = false,
     executor: (any TaskExecutor)? = nil, process: @escaping @Sendable ([Request]) async -> [Answer]
   ) {
     self.maximumBatch = maximumBatch
     self.maximumWaiting = maximumWaiting
     self.patience = patience
     self.spike = spike
+    self.gathers = gathers
     self.executor = executor
     self.process = process
   }
@@ -90,7 +94,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   /// The request's answer; nil if too many are waiting.
   @inlinable
   public func submit(_ request: Request) async -> Answer? {
-    let turn = startAtOnce() ? .lead(followers: []) : await wait(with: request)
+    let turn = startAtOnce() ? .lead(followers: await gather()) : await wait(with: request)
     switch turn {
     case .answered(let answer): return answer
     case .refused: return nil
@@ -105,6 +109,21 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
       state.isUnderWay = true
       return true
     }
+  }
+
+  /// Those that want to share the batch of the one that has just started.
+  @inlinable
+  func gather() async -> [Waiter] {
+    if !gathers { return [] }
+    await Task.yield()
+    return state.withLock { takeWaiting(&$0, atMost: maximumBatch - 1) }
+  }
+
+  @inlinable
+  func takeWaiting(_ state: inout State, atMost count: Int) -> [Waiter] {
+    let taken = Array(state.waiting.prefix(count))
+    state.waiting.removeFirst(taken.count)
+    return taken
   }
 
   @inlinable
@@ -146,8 +165,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @inlinable
   func handOver() {
     let batch = state.withLock { state in
-      let batch = Array(state.waiting.prefix(maximumBatch))
-      state.waiting.removeFirst(batch.count)
+      let batch = takeWaiting(&state, atMost: maximumBatch)
       state.isUnderWay = !batch.isEmpty
       if let patience {
         let now = ContinuousClock.now

@@ -25,7 +25,7 @@ final class GroupCommit: Journal {
     self.time = time
     let aloneUntil = Pause()
     self.aloneUntil = aloneUntil
-    together = Coalescer(maximumBatch: Self.maximumPartitions, maximumWaiting: .max) { shares in
+    together = Coalescer(maximumBatch: Self.maximumPartitions, maximumWaiting: .max, gathers: true) { shares in
       do throws(JournalFailure) {
         // In one order, whoever commits: two transactions can't wait for each other.
         let batches = shares.joined().sorted { $0.event < $1.event }

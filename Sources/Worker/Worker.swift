@@ -22,17 +22,21 @@ public struct Worker: Service {
   private let time: Timekeeper
   private let logger: Logger
   private let metrics: WorkerMetrics
+  private let executor: (any TaskExecutor)?
   private let watch: DecisionWatch?
   private let deciding: (@Sendable (Command) -> Void)?
 
   /// - Parameters:
+  ///   - executor: where the partitions' consumers run. On one thread those that are ready at the same moment find each other, and share
+  ///     transactions and round trips. Without one they run where ``run()`` does.
   ///   - endsWhereDecisionsHang: whether the process ends where a decision takes seconds, which a thread of its own finds out. Not in a
   ///     simulation, which has but one.
   ///   - deciding: called before each decision; for tests of decisions that crash or do not end.
   public init(
     id: WorkerID, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, view: any Projection,
     membership: any Membership, partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp,
-    time: Timekeeper = .system, metrics: MetricRegistry = MetricRegistry(), logger: Logger, endsWhereDecisionsHang: Bool = true,
+    time: Timekeeper = .system, metrics: MetricRegistry = MetricRegistry(), executor: (any TaskExecutor)? = nil, logger: Logger,
+    endsWhereDecisionsHang: Bool = true,
     deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.id = id
@@ -42,6 +46,7 @@ public struct Worker: Service {
     self.deciding = deciding
     watch = endsWhereDecisionsHang ? DecisionWatch.endingTheProcess(logger) : nil
     self.metrics = WorkerMetrics(metrics)
+    self.executor = executor
     self.membership = membership
     self.partitioning = partitioning
     self.now = now
@@ -100,7 +105,7 @@ public struct Worker: Service {
         for partition in share where consumers[partition] == nil {
           let consumer = consumer(of: partition)
           consumers[partition] = consumer
-          group.addTask { await consumer.run() }
+          group.addTask(executorPreference: executor) { await consumer.run() }
         }
         await times.next()
       }

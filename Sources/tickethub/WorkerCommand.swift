@@ -1,5 +1,6 @@
 import ArgumentParser
 import Backends
+import BlockingThread
 import Gateway
 import Logging
 import Pipeline
@@ -40,6 +41,7 @@ struct WorkerCommand: AsyncParsableCommand {
       partitioning: topology.partitioning,
       now: wallClock,
       metrics: metrics,
+      executor: TaskThread(name: "consumers"),
       logger: logger,
       deciding: try testPoison(settings.testPoison()))
     var services: [any Service] = [check, worker]

@@ -24,6 +24,13 @@ private actor Blocker {
   func unwatch() { thread.unwatch() }
 }
 
+/// An actor that runs where its callers do.
+private actor Anywhere {
+  func threadID() -> UInt { currentThread() }
+}
+
+private func currentThread() -> UInt { pthread_self() }
+
 @Suite struct BlockingThreadTests {
   @Test func `calls that block on sixteen threads run at the same time`() async {
     let blockers = (0..<16).map { _ in Blocker() }
@@ -41,6 +48,27 @@ private actor Blocker {
     let ids = await (first.threadID(), first.threadID(), second.threadID())
     #expect(ids.0 == ids.1)
     #expect(ids.0 != ids.2)
+  }
+
+  @Test func `tasks share the thread that they are given to, with the actors that they call where these say nothing else`() async
+  {
+    let thread = TaskThread(name: "tasks")
+    let actor = Anywhere()
+    let blocker = Blocker()
+    let ids = await withTaskGroup(of: [UInt].self) { group in
+      for _ in 0..<8 {
+        group.addTask(executorPreference: thread) {
+          var ids = [currentThread(), await actor.threadID()]
+          let elsewhere = await blocker.threadID()
+          ids.append(currentThread())
+          await Task.yield()
+          return ids + [currentThread(), elsewhere == ids[0] ? 0 : ids[0]]
+        }
+      }
+      return await group.reduce(into: Set<UInt>()) { $0.formUnion($1) }
+    }
+    #expect(ids.count == 1, "all of it happened on one thread, and the actor with a thread of its own on that")
+    #expect(ids.first != currentThread())
   }
 
   @Test func `a watched descriptor wakes the thread, and jobs still run`() async throws {

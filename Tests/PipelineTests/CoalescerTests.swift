@@ -97,6 +97,27 @@ struct CoalescerTests {
     }
   }
 
+  @Test func `one that gathers takes those along that are ready to run where it runs`() async throws {
+    let batches = Batches()
+    let coalescer = batches.coalescer(maximumBatch: 3, maximumWaiting: 10, gathers: true)
+    var started = batches.started.makeAsyncIterator()
+    let thread = BusyExecutor()
+    let asked = (0..<5).map { request in Task(executorPreference: thread) { await coalescer.submit(request) } }
+    thread.runAll()
+    let first = try #require(await started.next())
+    #expect(first.requests == [0, 1, 2], "no more than a batch may have")
+    let later = Task(executorPreference: thread) { await coalescer.submit(5) }
+    thread.runAll()
+    first.finish()
+    let running = Task.detached { while !Task.isCancelled { thread.runAll(); await Task.yield() } }
+    let second = try #require(await started.next())
+    #expect(second.requests == [3, 4, 5])
+    second.finish()
+    for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+    #expect(await later.value == "answer to 5")
+    running.cancel()
+  }
+
   @Test(arguments: [false, true])
   func `under many tasks nothing is lost, doubled or mixed up, and the limits hold`(isApart: Bool) async {
     let tally = Mutex((underWay: 0, mostUnderWay: 0, largest: 0, processed: [Int: Int]()))
@@ -172,11 +193,12 @@ private final class Batches: Sendable {
   init() { (started, source) = AsyncStream.makeStream() }
 
   func coalescer(
-    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero,
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero, gathers: Bool = false,
     executor: (any TaskExecutor)? = nil
   ) -> Coalescer<Int, String> {
     Coalescer(
-      maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience, spike: spike, executor: executor
+      maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience, spike: spike, gathers: gathers,
+      executor: executor
     ) { requests in
       await withCheckedContinuation { continuation in
         _ = self.source.yield(Batch(requests: requests, continuation: continuation))

@@ -1,4 +1,5 @@
 import BackendsTestSupport
+import BlockingThread
 import Pipeline
 import Synchronization
 import Testing
@@ -33,32 +34,56 @@ struct GroupCommitTests {
     }
   }
 
-  @Test func `partitions that commit at the same moment share a transaction`() async throws {
+  /// Commits that are ready at the same moment on one thread, and what became of each.
+  private func commitTogether(_ batches: [EventBatch], to journal: GroupCommit) async -> [JournalFailure?] {
+    let thread = TaskThread(name: "partitions")
+    let barrier = Barrier()
+    let commits = barrier.mutex.withLock { _ in
+      // Until all are there.
+      Task(executorPreference: thread) { barrier.mutex.withLock { _ in } }
+      return batches.map { batch in Task(executorPreference: thread) { await commit(batch, to: journal).value } }
+    }
+    var failures: [JournalFailure?] = []
+    for commit in commits { failures.append(await commit.value) }
+    return failures
+  }
+
+  private final class Barrier: Sendable {
+    let mutex = Mutex(())
+  }
+
+  @Test func `partitions that are ready at the same moment share a transaction`() async throws {
+    let tables = FakeJournal(events[0], events[1], events[2], events[3])
+    let journal = GroupCommit(tables)
+    let failures = await commitTogether(events.map { batch([.reserve(event: $0.id)], of: $0) }, to: journal)
+    #expect(failures.allSatisfy { $0 == nil })
+    #expect(tables.commits.map(\.count) == [4])
+    for event in events { #expect(tables.decisions(of: event).count == 1) }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `partitions that commit while a transaction is under way share the next`() async throws {
     let tables = FakeJournal(events[0], events[1], events[2], events[3])
     let gate = GatedJournal(tables)
     let journal = GroupCommit(gate)
     gate.hold()
-    let commits = events.map { commit(batch([.reserve(event: $0.id)], of: $0), to: journal) }
+    let first = commit(batch([.reserve(event: events[0].id)], of: events[0]), to: journal)
+    await gate.isReached()
+    let others = events.dropFirst().map { commit(batch([.reserve(event: $0.id)], of: $0), to: journal) }
     gate.open()
-    for commit in commits { #expect(await commit.value == nil) }
+    for commit in [first] + others { #expect(await commit.value == nil) }
     #expect(tables.commits.map(\.count) == [1, 3])
     for event in events { #expect(tables.decisions(of: event).count == 1) }
   }
 
   @Test func `what is refused for one partition's sake is committed for the others`() async throws {
     let tables = FakeJournal(events[0], events[1], events[2], events[3])
-    let gate = GatedJournal(tables)
-    let journal = GroupCommit(gate)
+    let journal = GroupCommit(tables)
     let culprit = Command.reserve(event: events[2].id)
     tables.cause(.refused(culprit.id))
-    gate.hold()
-    let commits = events.map { event in
-      commit(batch([event == events[2] ? culprit : .reserve(event: event.id)], of: event), to: journal)
-    }
-    gate.open()
+    let batches = events.map { event in batch([event == events[2] ? culprit : .reserve(event: event.id)], of: event) }
     var refused: [Int] = []
-    for (index, commit) in commits.enumerated() {
-      guard let failure = await commit.value else { continue }
+    for (index, failure) in await commitTogether(batches, to: journal).enumerated() {
+      guard let failure else { continue }
       if case .refused = failure { refused.append(index) } else { Issue.record("\(failure)") }
     }
     #expect(refused == [2])
@@ -71,10 +96,12 @@ struct GroupCommitTests {
     let gate = GatedJournal(tables)
     let journal = GroupCommit(gate)
     gate.hold(thenCause: .away(calls: 1))
-    let commits = events.prefix(3).map { commit(batch([.reserve(event: $0.id)], of: $0), to: journal) }
+    let first = commit(batch([.reserve(event: events[0].id)], of: events[0]), to: journal)
+    await gate.isReached()
+    let others = events[1...2].map { commit(batch([.reserve(event: $0.id)], of: $0), to: journal) }
     gate.open()
-    #expect(await commits[0].value == nil)
-    for commit in commits.dropFirst() {
+    #expect(await first.value == nil)
+    for commit in others {
       guard case .unavailable = await commit.value else {
         Issue.record("it must not be known whether it was written")
         return
@@ -84,6 +111,7 @@ struct GroupCommitTests {
 
     gate.hold()
     let held = commit(batch([.reserve(event: events[1].id)], of: events[1]), to: journal)
+    await gate.isReached()
     for event in events[2...3] { #expect(await commit(batch([.reserve(event: event.id)], of: event), to: journal).value == nil) }
     #expect(tables.decisions(of: events[1]).isEmpty)
     gate.open()
@@ -96,6 +124,7 @@ struct GroupCommitTests {
     let journal = GroupCommit(gate)
     gate.hold()
     let held = commit(batch([.reserve(event: events[0].id)], of: events[0]), to: journal)
+    await gate.isReached()
     let many = batch((0..<65).map { _ in .reserve(event: events[1].id) }, of: events[1])
     #expect(await commit(many, to: journal).value == nil)
     #expect(tables.decisions(of: events[0]).isEmpty)
@@ -110,6 +139,7 @@ private final class GatedJournal: Journal {
     var holdsNext = false
     var trouble: FakeJournal.Trouble?
     var gate = AsyncStream<Void>.makeStream()
+    var reached = AsyncStream<Void>.makeStream()
   }
 
   private let tables: FakeJournal
@@ -122,6 +152,9 @@ private final class GatedJournal: Journal {
     state.withLock { $0 = State(holdsNext: true, trouble: trouble) }
   }
 
+  /// Returns when the commit that is to wait has come.
+  func isReached() async { for await _ in state.withLock({ $0.reached.stream }) {} }
+
   func open() { state.withLock { $0.gate.continuation.finish() } }
 
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
@@ -130,6 +163,7 @@ private final class GatedJournal: Journal {
       return state.holdsNext ? (gate: state.gate.stream, trouble: state.trouble) : nil
     }
     guard let held else { return try await tables.commit(batches) }
+    state.withLock { $0.reached.continuation.finish() }
     for await _ in held.gate {}
     let updated = try await tables.commit(batches)
     if let trouble = held.trouble { tables.cause(trouble) }

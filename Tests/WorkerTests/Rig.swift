@@ -1,5 +1,6 @@
 import Backends
 import BackendsTestSupport
+import BlockingThread
 import Pipeline
 import PostgreSQL
 import RabbitMQ
@@ -142,7 +143,8 @@ final class Rig: Sendable {
       queue: RabbitCommandQueue(
         link: link, publisher: RabbitCommandPublisher(link: link, topology: topology), topology: topology),
       journal: journal ?? PostgresJournal(pool), quarantine: PostgresQuarantine(pool), view: RedisProjection(redis),
-      membership: membership, partitioning: partitioning, now: wallClock, logger: quietLogger)
+      membership: membership, partitioning: partitioning, now: wallClock, executor: TaskThread(name: "consumers"),
+      logger: quietLogger)
     let group = ServiceGroup(configuration: .init(services: [worker], logger: quietLogger))
     let running = Task {
       // Cancelled tests end it with an error that says just that.

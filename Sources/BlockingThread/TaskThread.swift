@@ -1,0 +1,19 @@
+/// One operating-system thread as the place where some tasks run, one after the other.
+///
+/// On the cooperative pool each time that a task goes on wakes another thread, and finds that one asleep again the next time: two or
+/// three switches of threads, where tasks that share a thread need one, or none while the thread is busy. That pays for tasks that
+/// wait for others' threads all the time. They must not block, and may compute for milliseconds.
+///
+/// The thread ends with this object, which must outlive its tasks.
+public final class TaskThread: TaskExecutor {
+  private let thread: BlockingThread
+
+  /// Starts the thread. `name` is what `top -H` and a debugger show, cut to 15 bytes.
+  public init(name: String) { thread = BlockingThread(name: name) }
+
+  deinit { thread.finish() }
+
+  public func enqueue(_ job: consuming ExecutorJob) {
+    thread.enqueue(UnownedJob(job), for: asUnownedTaskExecutor())
+  }
+}
