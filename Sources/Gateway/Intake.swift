@@ -1,3 +1,4 @@
+import BlockingThread
 import Logging
 import Pipeline
 import Telemetry
@@ -13,7 +14,7 @@ struct Intake: Sendable {
   /// waiting longer would only make everybody late.
   private static let patience = Duration.milliseconds(30)
   /// For how long it may take longer than that: a spike is absorbed.
-  private static let spike = Duration.seconds(1)
+  private static let spike = Duration.milliseconds(300)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000
   /// For how long a note is good. If the view was emptied after it was made, a worker waits for longer than this before it marks the
@@ -44,7 +45,7 @@ struct Intake: Sendable {
   ///   each of a batch's steps would wait until it is its turn among them.
   init(
     view: any ReservationView, publisher: any CommandPublisher, metrics: MetricRegistry, time: Timekeeper = .system,
-    executor: any TaskExecutor = globalConcurrentExecutor, logger: Logger
+    executor: any TaskExecutor = TaskThread(name: "intake"), logger: Logger
   ) {
     let process = Process(view: view, publisher: publisher, time: time, logger: logger)
     let counts = Counts(metrics)
@@ -62,7 +63,7 @@ struct Intake: Sendable {
 
   /// What a request is told before anything is known of it, if more come than can be taken.
   func refusal(of request: Request) -> Answer? {
-    guard request.isTooLate || coalescer.isFull else { return nil }
+    guard request.isTooMuch || coalescer.isFull else { return nil }
     counts.shed.add()
     return .refused(nil, backlog: 0)
   }

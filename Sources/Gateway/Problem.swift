@@ -59,7 +59,7 @@ struct Problem: Error, Sendable {
   var body: [UInt8] {
     var writer = JSONWriter()
     writer.object {
-      $0.member("type", "/problems/\(code.rawValue.replacing("_", with: "-"))")
+      $0.member("type", plain: "/problems/\(code.pathSegment)")
       $0.member("title", code.title)
       $0.member("status", Int(status.code))
       $0.member("code", code.rawValue)
@@ -86,6 +86,11 @@ struct Problem: Error, Sendable {
 }
 
 extension Problem.Code {
+  /// The name with hyphens. Byte by byte, since the standard library's search takes most of the time that a refusal takes.
+  fileprivate var pathSegment: String {
+    String(decoding: rawValue.utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }, as: UTF8.self)
+  }
+
   fileprivate var status: HTTPResponseStatus {
     switch self {
     case .malformedJSON, .idempotencyKeyMissing: .badRequest

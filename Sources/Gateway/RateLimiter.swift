@@ -32,6 +32,8 @@ public struct RateLimits: Sendable {
 final class RateLimiter: Sendable {
   /// Each gateway takes this part of a quota on its own before it asks Redis: whoever behaves costs no round trip.
   private static let ownPart = 16
+  /// How many usages a shard may have without a look at which of them are over.
+  private static let fewUsages = 256
 
   /// Whose requests are counted, and for what.
   private enum Subject: Hashable {
@@ -66,22 +68,27 @@ final class RateLimiter: Sendable {
     var untold = 0
   }
 
-  private struct State {
-    var usages: [Subject: Usage] = [:]
-    /// How many there may be before those whose window is over are forgotten.
-    var sweepAt = 10_000
+  /// Some subjects' usages. There are many of these, so that what is done to a whole one now and then holds up nobody.
+  private final class Shard: Sendable {
+    struct State {
+      var usages: [Subject: Usage] = [:]
+      /// How many there may be before those whose window is over are forgotten.
+      var sweepAt = RateLimiter.fewUsages
 
-    mutating func sweep(at second: Int64) {
-      if usages.count < sweepAt { return }
-      usages = usages.filter { $0.value.end > second }
-      sweepAt = max(10_000, usages.count * 2)
+      mutating func sweep(at second: Int64) {
+        if usages.count < sweepAt { return }
+        usages = usages.filter { $0.value.end > second }
+        sweepAt = max(RateLimiter.fewUsages, usages.count * 2)
+      }
     }
+
+    let state = Mutex(State())
   }
 
   private let limits: RateLimits
   private let counter: any RateCounter
   private let now: @Sendable () -> Timestamp
-  private let state = Mutex(State())
+  private let shards = (0..<64).map { _ in Shard() }
 
   init(_ limits: RateLimits, counter: any RateCounter, now: @escaping @Sendable () -> Timestamp) {
     self.limits = limits
@@ -132,7 +139,8 @@ final class RateLimiter: Sendable {
 
   /// How many requests there were in this window, with this one.
   private func use(_ subject: Subject, _ limit: RateLimit, at second: Int64, windowEnd end: Int64) async -> Int {
-    let (used, untold) = state.withLock { state in
+    let shard = shards[Int(UInt(bitPattern: subject.hashValue) % UInt(shards.count))]
+    let (used, untold) = shard.state.withLock { state in
       state.sweep(at: second)
       var usage = state.usages[subject] ?? Usage(end: end)
       if usage.end != end { usage = Usage(end: end) }
@@ -148,7 +156,7 @@ final class RateLimiter: Sendable {
     if untold == 0 { return used }
     do throws(ViewUnavailable) {
       let sum = try await counter.add(untold, to: "\(subject.key):\(end)", keptFor: limit.seconds * 2)
-      state.withLock { state in
+      shard.state.withLock { state in
         guard let usage = state.usages[subject], usage.end == end else { return }
         state.usages[subject]?.used = max(usage.used, sum)
       }

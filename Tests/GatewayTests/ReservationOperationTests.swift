@@ -75,12 +75,12 @@ struct ReservationOperationTests {
   @Test func `a request that waited among more than can be answered is refused before all else, and nothing is queued`()
     async throws
   {
-    let answer = try await gateway.send(.post, path, body: "no JSON", isSigned: false, isTooLate: true)
+    let answer = try await gateway.send(.post, path, body: "no JSON", isSigned: false, isTooMuch: true)
     #expect(answer.status == 503)
     #expect(answer.code == "overloaded")
     #expect(answer.headers[.retryAfter] != nil)
     #expect(gateway.publisher.messages.isEmpty)
-    #expect(try await gateway.send(.get, put(.held), isTooLate: true).status == 200, "polls are answered")
+    #expect(try await gateway.send(.get, put(.held), isTooMuch: true).status == 200, "polls are answered")
   }
 
   @Test(arguments: [(Event.Status.paused, 409, "sales_paused"), (.cancelled, 409, "not_on_sale"), (.draft, 404, "not_found")])

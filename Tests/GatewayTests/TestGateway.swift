@@ -43,13 +43,13 @@ struct TestGateway {
   /// Sends a request; signed as ``customer`` unless it has an authorization, and with the media type JSON if it has a body.
   func send(
     _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, isSigned: Bool = true,
-    isTooLate: Bool = false
+    isTooMuch: Bool = false
   ) async throws -> Answer {
     var headers = headers
     if isSigned, headers[.authorization] == nil { headers[.authorization] = token() }
     if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
     var request = Request.sample(method, path, headers, body: body)
-    request.isTooLate = isTooLate
+    request.isTooMuch = isTooMuch
     let response = await responder.respond(to: request)
     return Answer(
       status: Int(response.status.code), headers: HTTPFields(response.headers), bytes: response.body)

@@ -1,47 +1,86 @@
 import NIOCore
 
-/// Whether an event loop has had more to do for a while than it can.
+/// Whether an event loop has had more to do for a while than it can, and which part of its requests is then to be refused.
 ///
 /// A loop serves all connections that have something for it, one after the other, and then looks again: that is a turn. What comes
 /// meanwhile waits in the system, where nobody sees it. A spike makes a turn long, and is absorbed. Where turns stay long, more comes
-/// than can be answered, and everybody's answer takes as long as a turn: then what comes late in a turn is to be refused, which costs
-/// little ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so).
+/// than can be answered, everybody waits for as long as a turn, and those who are only to be refused wait as long as the others
+/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Then such a part is refused that turns become short again: less
+/// from turn to turn where a turn was long, and a little more where it was not.
 ///
 /// Unchecked, since it is used on its event loop only.
 final class EventLoopLoad: @unchecked Sendable {
-  /// How long a turn may take.
-  static let longestTurn = TimeAmount.milliseconds(20)
+  /// How long a turn may take. Whoever is refused waits for two turns at most.
+  static let longestTurn = TimeAmount.milliseconds(8)
   /// For how long turns may be longer.
-  static let patience = TimeAmount.seconds(1)
+  static let patience = TimeAmount.milliseconds(300)
+  /// A turn in which fewer connections ask is long because something takes long, and not because too many come.
+  static let few = 64
+  /// The part of the requests that is taken after a long turn, to that before.
+  static let decrease = 0.9
+  /// In what time all are taken again, without a long turn.
+  static let recovery = TimeAmount.milliseconds(500)
+  /// However many come, so much is taken.
+  static let least = 0.02
 
   private let eventLoop: any EventLoop
   private let now: () -> NIODeadline
   /// When the turn that is under way began with requests; nil between turns.
   private var turnBegan: NIODeadline?
+  /// The number of the turn that is under way, or was last; from 1.
+  private var turn = 0
+  /// How many connections have asked in this turn.
+  private var connections = 0
+  private var turnEnded: NIODeadline
   /// When the first of the long turns began, if the last one was long.
   private var longSince: NIODeadline?
+  /// The part of the requests that is taken.
+  private(set) var share = 1.0
 
   init(_ eventLoop: any EventLoop, now: @escaping () -> NIODeadline = { .now() }) {
     self.eventLoop = eventLoop
     self.now = now
+    turnEnded = now()
   }
 
-  /// To be called for each request, as it is begun with. Gives whether it comes too late in a turn.
-  func isTooLate() -> Bool {
+  /// To be called for each request, as it is begun with. Gives whether it is one of those to be refused.
+  /// - Parameter lastTurn: where the request's connection keeps the number of its last turn; 0 at first. It counts once a turn, however
+  ///   many requests it has sent ahead.
+  func isTooMuch(_ lastTurn: inout Int) -> Bool {
+    if turnBegan == nil { beginTurn() }
+    if lastTurn != turn { connections += 1 }
+    lastTurn = turn
+    // By chance: taken in turn, it could be polls that are to be refused, which never are, and others that are taken.
+    return share < 1 && .random(in: 0..<1) >= share
+  }
+
+  private func beginTurn() {
     let now = now()
-    guard let turnBegan else {
-      turnBegan = now
-      // What is to be executed is, after the connections that have something.
-      eventLoop.assumeIsolated().execute { self.endTurn() }
-      return false
-    }
-    guard let longSince else { return false }
-    return now - turnBegan > Self.longestTurn && now - longSince > Self.patience
+    // Also in the time in which there was nothing to do.
+    recover(since: turnEnded, until: now)
+    turnBegan = now
+    turn += 1
+    // What is to be executed is, after the connections that have something.
+    eventLoop.assumeIsolated().execute { self.endTurn() }
   }
 
   private func endTurn() {
-    guard let turnBegan else { return }
-    if now() - turnBegan <= Self.longestTurn { longSince = nil } else if longSince == nil { longSince = turnBegan }
-    self.turnBegan = nil
+    guard let began = turnBegan else { return }
+    let end = now()
+    if end - began > Self.longestTurn && connections >= Self.few {
+      let since = longSince ?? began
+      longSince = since
+      // Once some are refused, it is no spike any more.
+      if share < 1 || end - since > Self.patience { share = max(Self.least, share * Self.decrease) }
+    } else {
+      longSince = nil
+      recover(since: began, until: end)
+    }
+    (turnBegan, turnEnded, connections) = (nil, end, 0)
+  }
+
+  private func recover(since start: NIODeadline, until end: NIODeadline) {
+    if share == 1 { return }
+    share = min(1, share + Double((end - start).nanoseconds) / Double(Self.recovery.nanoseconds))
   }
 }

@@ -24,6 +24,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   private let responder: Responder
   private let executor: EventLoopExecutor
   private let load: EventLoopLoad
+  /// The loop's turn in which the last request was begun with.
+  private var turn = 0
   private var state = State.idle
   /// What came of the next requests while one is answered, or the answers before it are not read. Nothing more is read until then.
   private var pending = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 1)
@@ -114,7 +116,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     deadline = .distantFuture
     state = .answering(nil)
     let request = Request(
-      method: head.method, target: head.uri, headers: head.headers, body: body, address: address, isTooLate: load.isTooLate())
+      method: head.method, target: head.uri, headers: head.headers, body: body, address: address,
+      isTooMuch: load.isTooMuch(&turn))
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
     let responder = responder
     // It starts on this thread, and comes back to it wherever the handler has waited for something.

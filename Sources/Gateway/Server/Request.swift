@@ -10,18 +10,18 @@ struct Request: Sendable {
   var body: ByteBuffer
   /// Where the request came from, as text; nil where that is not known.
   var address: String?
-  /// Whether it waited among more requests than can be answered, so that it is better refused, if its kind may be.
-  var isTooLate: Bool
+  /// Whether it came among more requests than can be answered, and is one of those to be refused, if its kind may be.
+  var isTooMuch: Bool
   /// What the route's path calls `{name}`.
   var parameters: [(name: String, value: Substring)] = []
   private var query: Substring
 
   init(
     method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer = ByteBuffer(), address: String? = nil,
-    isTooLate: Bool = false
+    isTooMuch: Bool = false
   ) {
     self.method = method
-    self.isTooLate = isTooLate
+    self.isTooMuch = isTooMuch
     self.address = address
     self.headers = headers
     self.body = body
