@@ -222,12 +222,16 @@ public actor RabbitMQConnection {
 
   private func planVisit() {
     guard wire != nil else { return }
-    var deadlines = channels.values.compactMap { $0.request?.deadline }
-    for channel in channels.values { deadlines += channel.subscription?.waiters.map(\.deadline) ?? [] }
-    if let deadline = publisher.tracker.nextDeadline { deadlines.append(deadline) }
     // Often enough for a heartbeat never to be late by more than a quarter of its interval.
-    deadlines.append(.now + .seconds(Int(configuration.heartbeatSeconds)) / 4)
-    planVisit(at: deadlines.min()!)
+    var next = ContinuousClock.now + .seconds(Int(configuration.heartbeatSeconds)) / 4
+    if let deadline = publisher.tracker.nextDeadline { next = min(next, deadline) }
+    // It is asked for with each frame that comes, so it makes no lists.
+    for channel in channels.values {
+      if let request = channel.request { next = min(next, request.deadline) }
+      guard let subscription = channel.subscription else { continue }
+      for waiter in subscription.waiters { next = min(next, waiter.deadline) }
+    }
+    planVisit(at: next)
   }
 
   private func planVisit(at instant: ContinuousClock.Instant) {
