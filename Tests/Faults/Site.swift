@@ -200,15 +200,24 @@ struct Site: Sendable {
     try await hub.rabbitmq.rabbitmqctl("clear_policy", "low")
   }
 
-  /// While it is empty and nobody writes to it.
+  /// While it is empty, and nobody writes to it. What workers hold unacknowledged is not in it, and would be gone with it: they end, and
+  /// it is counted again.
   private func deleteQueue(_ partition: Int) async throws {
     try await traffic.pause()
     defer { traffic.resume() }
+    let workers = max(1, crew.count)
     try await onBroker { broker in
+      func isEmpty() async throws -> Bool { try await broker.queueState(queue(partition)).messageCount == 0 }
       try await eventually(within: .seconds(120), "an empty queue") {
-        try await broker.queueState(queue(partition)).messageCount == 0
+        guard crew.isComplete, try await isEmpty() else { return false }
+        try await crew.scale(to: 0)
+        // Where nobody is left, none can be taken any more.
+        if crew.isComplete, try await isEmpty() { return true }
+        try await crew.scale(to: workers)
+        return false
       }
       try await broker.deleteQueue(queue(partition))
     }
+    try await crew.scale(to: workers)
   }
 }
