@@ -73,14 +73,13 @@ final class Subscription {
   /// Arrived and not taken, in order. The prefetch bounds it.
   private(set) var deliveries: [RabbitMQDelivery] = []
   private(set) var waiters: [Waiter] = []
-  /// Why nothing can be taken or acknowledged any more.
+  /// Why nothing more comes.
   private(set) var failure: RabbitMQError?
   private(set) var lastTaken: UInt64 = 0
   var lastAcknowledged: UInt64 = 0
 
   func add(_ delivery: RabbitMQDelivery) {
-    // Of an ended subscription nothing can be acknowledged, so the broker gives it to somebody else.
-    if failure == nil { deliveries.append(delivery) }
+    if loss == nil { deliveries.append(delivery) }
   }
 
   func take(upTo limit: Int) -> [RabbitMQDelivery] {
@@ -112,11 +111,16 @@ final class Subscription {
     for waiter in over { waiter.continuation.resume(returning: .success([])) }
   }
 
-  /// The first reason stays.
+  /// Why nothing can be acknowledged any more, so that nothing is to be taken either: the broker gives it to somebody else.
+  ///
+  /// After a cancellation it still can. What has arrived of a deleted queue is nowhere else any more.
+  var loss: RabbitMQError? { failure.flatMap { $0.code == .consumerCancelled ? nil : $0 } }
+
+  /// The first reason stays, unless it left something to be taken.
   func fail(_ error: RabbitMQError) {
-    guard failure == nil else { return }
+    guard loss == nil else { return }
     failure = error
-    deliveries = []
+    if loss == nil { wake() } else { deliveries = [] }
     for waiter in waiters { waiter.continuation.resume(returning: .failure(error)) }
     waiters = []
   }

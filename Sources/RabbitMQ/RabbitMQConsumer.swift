@@ -48,7 +48,7 @@ extension RabbitMQConnection {
     guard let subscription = channel.subscription, limit > 0 else { return [] }
     // More may have arrived.
     if subscription.deliveries.count < limit { drain() }
-    if let failure = subscription.failure { throw failure }
+    if let failure = subscription.failure, subscription.deliveries.isEmpty { throw failure }
     guard subscription.deliveries.isEmpty, time > .zero else { return subscription.take(upTo: limit) }
     // A year is forever, and does not overflow.
     let deadline = ContinuousClock.now + min(time, .seconds(365 * 86_400))
@@ -69,7 +69,7 @@ extension RabbitMQConnection {
 
   func acknowledge(through tag: UInt64, on channel: Channel) throws(RabbitMQError) {
     guard let subscription = channel.subscription else { return }
-    if let failure = subscription.failure { throw failure }
+    if let loss = subscription.loss { throw loss }
     // The broker answers a tag that it does not know by closing the channel, and gives everything to somebody else.
     guard tag <= subscription.lastTaken else {
       throw RabbitMQError(code: .invalidArgument, message: "delivery \(tag) cannot be acknowledged, it was not taken yet")
@@ -77,7 +77,7 @@ extension RabbitMQConnection {
     guard tag > subscription.lastAcknowledged else { return }
     try transmit { wire throws(RabbitMQError) in try wire.acknowledge(through: tag, on: channel.number) }
     // It was written, unless the channel turned out to be closed while waiting for room.
-    if let failure = subscription.failure { throw failure }
+    if let loss = subscription.loss { throw loss }
     subscription.lastAcknowledged = tag
   }
 
@@ -104,8 +104,9 @@ public final class RabbitMQConsumer: Sendable {
   /// Takes the next deliveries, in the queue's order: what is there, up to `limit`. If nothing is there it waits for the first,
   /// at most so long; the array is empty if none comes, or the task is cancelled.
   ///
-  /// - Throws: `consumerCancelled` if the queue was deleted, the reason if the broker closed the channel, `closed` after
-  ///   ``close()``, or the connection's loss. What was taken and not acknowledged is then delivered again, to anybody.
+  /// - Throws: `consumerCancelled` if the queue was deleted and everything that had arrived of it was taken; it can still be
+  ///   acknowledged. The reason if the broker closed the channel, `closed` after ``close()``, or the connection's loss: what was taken
+  ///   and not acknowledged is then delivered again, to anybody.
   public func take(upTo limit: Int, waitingAtMost time: Duration) async throws(RabbitMQError) -> [RabbitMQDelivery] {
     try await connection.take(from: channel, upTo: limit, waitingAtMost: time)
   }
@@ -114,7 +115,7 @@ public final class RabbitMQConsumer: Sendable {
   ///
   /// The broker does not answer: if the connection is lost right afterwards, they may be delivered again.
   ///
-  /// - Throws: `invalidArgument` for a tag that was not taken yet, or as `take` does.
+  /// - Throws: `invalidArgument` for a tag that was not taken yet, or as `take` does, but for `consumerCancelled`.
   public func acknowledge(through tag: UInt64) async throws(RabbitMQError) {
     try await connection.acknowledge(through: tag, on: channel)
   }

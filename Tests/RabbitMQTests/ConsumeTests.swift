@@ -143,6 +143,27 @@ import Testing
     }
   }
 
+  @Test func `what a consumer has got of a queue that is deleted then can be taken and acknowledged`() async throws {
+    try await withQueue { connection, queue in
+      let doomed = unique("doomed")
+      try await connection.declareQueue(doomed, arguments: ["x-queue-type": "quorum"])
+      #expect(await connection.publish(messages(0..<5, to: doomed)).allSatisfy { $0 == .confirmed })
+      let consumer = try await connection.consume(doomed, prefetch: 10)
+      var taken = try await take(1, from: consumer)
+      while try await connection.queueState(doomed).messageCount > 0 { try await Task.sleep(for: .milliseconds(5)) }
+      try await connection.deleteQueue(doomed)
+      taken += try await take(2, from: consumer)
+      try await consumer.acknowledge(through: 3)
+      taken += try await take(2, from: consumer)
+      try await consumer.acknowledge(through: 5)
+      #expect(numbers(taken) == Array(0..<5))
+      #expect(await failure { _ = try await consumer.take(upTo: 1, waitingAtMost: .seconds(600)) }?.code == .consumerCancelled)
+      await consumer.close()
+      // The broker did not mind the acknowledgements.
+      #expect(await connection.publish(messages([1], to: queue)) == [.confirmed])
+    }
+  }
+
   @Test func `a consumer of a missing queue, or without prefetch, is refused and harms nobody`() async throws {
     try await withQueue { connection, queue in
       let consumer = try await connection.consume(queue, prefetch: 10)
