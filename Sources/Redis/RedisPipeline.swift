@@ -16,6 +16,8 @@ public struct RedisPipeline: Sendable {
   }
 
   private(set) var bytes: [UInt8] = []
+  /// The scripts that are in it, by their SHA-1.
+  private var scripts: [String] = []
   private var fullWrites: [Write] = []
   private var lastWrite = Write()
 
@@ -40,9 +42,15 @@ public struct RedisPipeline: Sendable {
     end()
   }
 
-  /// Appends a script as `EVAL`: `EVALSHA` could be answered by `NOSCRIPT` after its neighbours were executed.
+  /// Appends a script as `EVAL`, since `EVALSHA` could be answered by `NOSCRIPT` after its neighbours were executed. The server knows
+  /// it from then on: where the pipeline has it again, it is `EVALSHA`, and neither sent nor hashed another time.
   public mutating func append(_ script: RedisScript, keys: [RedisArgument] = [], arguments: [RedisArgument] = []) {
-    append("EVAL", subject: script.source, keys: keys, arguments: arguments)
+    if scripts.contains(script.sha1) {
+      append("EVALSHA", subject: script.sha1, keys: keys, arguments: arguments)
+    } else {
+      append("EVAL", subject: script.source, keys: keys, arguments: arguments)
+      scripts.append(script.sha1)
+    }
   }
 
   /// Appends a call of a function of a loaded library, as `FCALL`. If it is missing, ``RedisReply/isMissingFunction`` says so.
