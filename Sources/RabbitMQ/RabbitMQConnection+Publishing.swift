@@ -120,6 +120,8 @@ extension RabbitMQConnection {
   }
 
   func expirePublishes(at now: ContinuousClock.Instant) {
+    // With each frame that comes: only then is a reason put into words.
+    guard let deadline = publisher.tracker.nextDeadline, deadline <= now else { return }
     resume(publisher.tracker.expire(at: now, reason: "\(broker) did not confirm within \(configuration.confirmTimeout)"))
   }
 
