@@ -36,6 +36,28 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: directory))
   }
 
+  @Test func `a server waits a moment for a port that is let go of, and not for one that is kept`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      try await server.kill()
+      let port = listen(on: server.port)
+      #expect(port >= 0)
+      let failure = await #expect(throws: CommandFailure.self) { try await server.start() }
+      #expect(failure?.description.contains("in use by something else") == true)
+      // What connected before is out of the way.
+      _ = fcntl(port, F_SETFL, O_NONBLOCK)
+      while true {
+        let connection = accept(port, nil, nil)
+        if connection < 0 { break }
+        close(connection)
+      }
+      async let started: Void = server.start()
+      try await eventually("the port is found in use") { accept(port, nil, nil) >= 0 }
+      close(port)
+      try await started
+      #expect(try await answers(server))
+    }
+  }
+
   @Test func `those who ask at once for the shared server get the same one`() async throws {
     async let one = TestServer.shared(.redis)
     async let other = TestServer.shared(.redis)
@@ -79,6 +101,21 @@ private func answers(_ server: TestServer) async throws -> Bool {
   return await withCheckedContinuation { continuation in
     Thread.detachNewThread { continuation.resume(returning: isAnswered(greeting, by: port)) }
   }
+}
+
+/// A socket that listens there.
+private func listen(on port: Int) -> Int32 {
+  let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  var yes: Int32 = 1
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = in_port_t(port).bigEndian
+  address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
+  let bound = withUnsafePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+  }
+  return bound == 0 && Glibc.listen(socket, 16) == 0 ? socket : -1
 }
 
 private func isAnswered(_ greeting: [UInt8], by port: Int) -> Bool {
