@@ -17,8 +17,10 @@ public struct RedisChangeFeed: ChangeFeed {
   public func run(onChange: @escaping @Sendable ([UInt128]?) -> Void) async {
     let channels = (0..<partitioning.count).map(RedisKeys.changes)
     let subscription = RedisSubscription.start(configuration, channels: channels, logger: logger)
-    for await event in subscription.events {
-      if case .message(_, let payload) = event { onChange(ids(in: payload)) } else { onChange(nil) }
+    await withTaskExecutorPreference(subscription.taskThread) {
+      for await event in subscription.events {
+        if case .message(_, let payload) = event { onChange(ids(in: payload)) } else { onChange(nil) }
+      }
     }
     await subscription.close()
   }

@@ -4,18 +4,21 @@ public import Ticketing
 
 /// The gateway's side of the view in Redis: what it reads about reservations and what is left, and its notes.
 ///
-/// Reads that come at the same moment share a round trip.
+/// Reads that come at the same moment share a round trip. Notes go another way, so that neither waits for the other.
 public struct RedisView: ReservationView {
   /// How many reads may wait for Redis; more than that, and Redis is as good as away.
   private static let maximumWaiting = 10_000
 
   private let redis: RedisClient
+  private let notes: RedisClient
   private let lines = LineMemory()
   private let reads: Coalescer<[String], Result<[RedisReply], ViewUnavailable>>
 
-  public init(_ redis: RedisClient) {
+  /// - Parameter notes: for places in the line and notes; the same as for reads if there is none.
+  public init(_ redis: RedisClient, notes: RedisClient? = nil) {
     self.redis = redis
-    reads = Coalescer(maximumBatch: 256, maximumWaiting: Self.maximumWaiting) { requests in
+    self.notes = notes ?? redis
+    reads = Coalescer(maximumBatch: 256, maximumWaiting: Self.maximumWaiting, executor: redis.taskThread) { requests in
       do throws(ViewUnavailable) {
         var rest = try await Self.get(requests.flatMap(\.self), of: redis)[...]
         return requests.map { keys in
@@ -50,7 +53,7 @@ public struct RedisView: ReservationView {
       pipeline.append("INCRBY", .string(RedisKeys.line(partition)), .integer(Int64(count)))
       pipeline.append("GET", .string(RedisKeys.progress(partition)))
     }
-    var replies = try await redis.ask(pipeline)[...]
+    var replies = try await notes.ask(pipeline)[...]
     var places: [Int: Places] = [:]
     for (partition, count) in counts {
       guard var last = try replies.popFirst()?.expectInteger(), let progress = replies.popFirst() else { break }
@@ -80,7 +83,7 @@ public struct RedisView: ReservationView {
       arguments: [
         .integer(known.last), .string(known.progress.text), .integer(known.progress.ordinal), .integer(Int64(count)),
       ])
-    return try await redis.ask(pipeline)[0].expectInteger()
+    return try await notes.ask(pipeline)[0].expectInteger()
   }
 
   public func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
@@ -93,7 +96,7 @@ public struct RedisView: ReservationView {
       pipeline.append("ZADD", list, 0, .bytes(reservation.pageMark.listMember))
       pipeline.append("EXPIRE", list, .integer(viewLifetimeSeconds))
     }
-    let replies = try await redis.ask(pipeline)
+    let replies = try await notes.ask(pipeline)
     var existing: [ReservationRecord?] = []
     for index in reservations.indices {
       existing.append(decoded(try replies[index * 3].expectBytes(), ReservationRecord.init(decoding:)))
@@ -137,7 +140,7 @@ public struct RedisView: ReservationView {
     }
     if pipeline.isEmpty { return }
     var lists = RedisPipeline()
-    for (index, reply) in zip(queued, try await redis.ask(pipeline)) {
+    for (index, reply) in zip(queued, try await notes.ask(pipeline)) {
       let note = decoded(try reply.expectBytes(), ReservationRecord.init(decoding:))
       existing[index] = note == reservations[index] ? nil : note
       if existing[index] == nil {
@@ -145,7 +148,7 @@ public struct RedisView: ReservationView {
         lists.append("ZADD", list, 0, .bytes(reservations[index].pageMark.listMember))
       }
     }
-    if !lists.isEmpty { _ = try await redis.ask(lists) }
+    if !lists.isEmpty { _ = try await notes.ask(lists) }
   }
 
   public func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) {
@@ -180,12 +183,12 @@ public struct RedisView: ReservationView {
         keys: [.string(RedisKeys.reservation(reservation.id)), .string(RedisKeys.repetitions(of: reservation.id))],
         arguments: [.bytes(reservation.encoded)])
     }
-    let replies = try await redis.ask(pipeline)
+    let replies = try await notes.ask(pipeline)
     var lists = RedisPipeline()
     for (reservation, reply) in zip(reservations, replies) where reply == .integer(1) {
       lists.append("ZREM", .string(RedisKeys.reservations(of: reservation.customer)), .bytes(reservation.pageMark.listMember))
     }
-    if !lists.isEmpty { _ = try await redis.ask(lists) }
+    if !lists.isEmpty { _ = try await notes.ask(lists) }
   }
 
   // MARK: Reads

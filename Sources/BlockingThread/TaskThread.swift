@@ -4,14 +4,25 @@
 /// three switches of threads, where tasks that share a thread need one, or none while the thread is busy. That pays for tasks that
 /// wait for others' threads all the time. They must not block, and may compute for milliseconds.
 ///
-/// The thread ends with this object, which must outlive its tasks.
+/// A thread of its own ends with this object, which must outlive its tasks.
 public final class TaskThread: TaskExecutor {
   private let thread: BlockingThread
+  private let isItsOwn: Bool
 
   /// Starts the thread. `name` is what `top -H` and a debugger show, cut to 15 bytes.
-  public init(name: String) { thread = BlockingThread(name: name) }
+  public init(name: String) {
+    thread = BlockingThread(name: name)
+    isItsOwn = true
+  }
 
-  deinit { thread.finish() }
+  /// The thread of an actor, for tasks that call it all the time: they and the actor wait for each other anyhow, and need no switch of
+  /// threads for it here. While the actor blocks, none of them goes on. Whoever owns the thread ends it, after these tasks.
+  public init(sharing thread: BlockingThread) {
+    self.thread = thread
+    isItsOwn = false
+  }
+
+  deinit { if isItsOwn { thread.finish() } }
 
   public func enqueue(_ job: consuming ExecutorJob) {
     thread.enqueue(UnownedJob(job), for: asUnownedTaskExecutor())

@@ -1,3 +1,4 @@
+import BlockingThread
 public import Logging
 public import Pipeline
 public import ServiceLifecycle
@@ -8,6 +9,8 @@ public import Ticketing
 public struct GatewayDependencies: Sendable {
   public var publisher: any CommandPublisher
   public var view: any ReservationView
+  /// Where batches of requests are made and wait for the view and the broker; a thread of their own if there is none.
+  public var intakeExecutor: (any TaskExecutor)?
   public var catalogue: any CatalogueView
   public var changes: any ChangeFeed
   public var events: any EventStore
@@ -23,13 +26,15 @@ public struct GatewayDependencies: Sendable {
   public var logger: Logger
 
   public init(
-    publisher: any CommandPublisher, view: any ReservationView, catalogue: any CatalogueView, changes: any ChangeFeed,
-    events: any EventStore, reservations: any ReservationStore, accounts: any Accounts, deadLetters: any DeadLetters,
-    authority: TokenAuthority, partitioning: Partitioning, rates: any RateCounter, limits: RateLimits, metrics: MetricRegistry,
-    now: @escaping @Sendable () -> Timestamp, logger: Logger
+    publisher: any CommandPublisher, view: any ReservationView, intakeExecutor: (any TaskExecutor)? = nil,
+    catalogue: any CatalogueView, changes: any ChangeFeed, events: any EventStore, reservations: any ReservationStore,
+    accounts: any Accounts, deadLetters: any DeadLetters, authority: TokenAuthority, partitioning: Partitioning,
+    rates: any RateCounter, limits: RateLimits, metrics: MetricRegistry, now: @escaping @Sendable () -> Timestamp,
+    logger: Logger
   ) {
     self.publisher = publisher
     self.view = view
+    self.intakeExecutor = intakeExecutor
     self.catalogue = catalogue
     self.changes = changes
     self.events = events
@@ -83,7 +88,8 @@ func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTabl
   let directory = EventDirectory(
     view: dependencies.catalogue, store: dependencies.events, partitioning: dependencies.partitioning)
   let intake = Intake(
-    view: dependencies.view, publisher: dependencies.publisher, metrics: dependencies.metrics, logger: dependencies.logger)
+    view: dependencies.view, publisher: dependencies.publisher, metrics: dependencies.metrics,
+    executor: dependencies.intakeExecutor ?? TaskThread(name: "intake"), logger: dependencies.logger)
   let keeper = CatalogueKeeper(view: dependencies.catalogue, store: dependencies.events, logger: dependencies.logger)
 
   var table = RouteTable()

@@ -1,7 +1,7 @@
 import CHiredis
 import Glibc
 
-/// One connection: a hiredis context, which "is not thread-safe" (hiredis' README), so it stays in the actor that made it.
+/// One connection: a hiredis context, which "is not thread-safe" (hiredis' README), so it belongs to one actor at a time.
 ///
 /// After any error it must be let go, never used again: a reply that comes late would be taken for the next command's. And it is
 /// not revived by `redisReconnect`, which forgets the timeout, the password and the database.

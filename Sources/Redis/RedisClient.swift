@@ -1,4 +1,4 @@
-import BlockingThread
+public import BlockingThread
 public import Logging
 import Synchronization
 
@@ -7,15 +7,17 @@ import Synchronization
 ///
 /// It connects when it is first called. After any error or timeout it drops the connection, and the next call makes another. After a
 /// timeout, or when connecting fails, all calls fail at once with `unavailable`, also those that wait already, until the server answers
-/// again: the client itself tries, 25 ms after the first failure and up to 1 s after many. So a server that hangs costs its callers the
-/// timeouts once. A call takes at most the connect timeout, the command timeout for setting up, and the command timeout for each write
-/// of its commands, plus its wait for the calls before it.
+/// again: the client itself tries, on another thread, 25 ms after the first failure and up to 1 s after many. So a server that hangs
+/// costs its callers the timeouts once. A call takes at most the connect timeout, the command timeout for setting up, and the command
+/// timeout for each write of its commands, plus its wait for the calls before it.
 ///
 /// A call is not repeated after an error, because its commands may have been executed: that is for the caller to judge.
 public actor RedisClient {
   private let configuration: RedisConfiguration
   private let logger: Logger?
   private let thread: BlockingThread
+  /// The client's own thread, for tasks that do little but call it.
+  public nonisolated let taskThread: TaskThread
   private var connection: Connection?
   private var isClosed = false
   private nonisolated let gate = Mutex(Gate())
@@ -43,6 +45,7 @@ public actor RedisClient {
     self.configuration = configuration
     self.logger = logger
     thread = BlockingThread(name: configuration.clientName ?? "redis")
+    taskThread = TaskThread(sharing: thread)
   }
 
   isolated deinit { thread.finish() }
@@ -89,7 +92,7 @@ public actor RedisClient {
     }
     if !isNews { return }
     // Nobody's child: it outlives the call that found out. It ends with the client.
-    Task { [weak self] in
+    Task(executorPreference: TaskThread(name: "redis-probe")) { [weak self] in
       while let pause = self?.nextPause() {
         try? await Task.sleep(for: pause)
         guard let self, await !self.isBack() else { return }
@@ -99,15 +102,15 @@ public actor RedisClient {
 
   private nonisolated func nextPause() -> Duration { gate.withLock { $0.backoff.pause(random: .random(in: 0..<1)) } }
 
-  /// Whether there is nothing more to wait for.
-  private func isBack() -> Bool {
-    if isClosed { return true }
+  /// Whether there is nothing more to wait for. Blocks the caller's thread, for as long as a server that hangs is given.
+  private nonisolated func isBack() async -> Bool {
+    if await isClosed { return true }
     do throws(RedisError) {
       let connection = try Connection(configuration)
       var ping = RedisPipeline()
       ping.append("PING")
       _ = try connection.exchange(ping)
-      noteConnected(connection)
+      await resume(with: connection)
       return true
     } catch {
       gate.withLock { $0.failure = error }
@@ -115,9 +118,13 @@ public actor RedisClient {
     }
   }
 
-  private func noteConnected(_ connection: Connection) {
-    logger?.info("connected to Redis", metadata: ["redis": "\(configuration.address)"])
+  private func resume(with connection: sending Connection) {
     self.connection = connection
+    noteConnected()
+  }
+
+  private func noteConnected() {
+    logger?.info("connected to Redis", metadata: ["redis": "\(configuration.address)"])
     gate.withLock { gate in
       gate.backoff.reset()
       gate.failure = nil
@@ -160,7 +167,8 @@ public actor RedisClient {
   private func connect() throws(RedisError) -> Connection {
     do {
       let connection = try Connection(configuration)
-      noteConnected(connection)
+      self.connection = connection
+      noteConnected()
       return connection
     } catch {
       logger?.warning("cannot connect to Redis", metadata: ["redis": "\(configuration.address)", "error": "\(error)"])

@@ -1,4 +1,4 @@
-import BlockingThread
+public import BlockingThread
 public import Logging
 
 /// What a subscription tells. Redis delivers at most once and repeats nothing, so messages are hints: after `.subscribed` and
@@ -31,6 +31,8 @@ public actor RedisSubscription {
   private let channels: [String]
   private let logger: Logger?
   private let thread: BlockingThread
+  /// The subscription's own thread: to take the events there costs no switch of threads. What is done with them must be short.
+  public nonisolated let taskThread: TaskThread
   private nonisolated let stream: AsyncStream<RedisSubscriptionEvent>
   private var buffer = EventBuffer(capacity: bufferedEvents)
   private var connection: Connection?
@@ -55,6 +57,7 @@ public actor RedisSubscription {
     self.channels = channels
     self.logger = logger
     thread = BlockingThread(name: configuration.clientName ?? "redis events")
+    taskThread = TaskThread(sharing: thread)
     stream = buffer.events
     liveness = Liveness(interval: Self.heartbeat, patience: configuration.commandTimeout, at: .now)
     // Only takes the first step to the thread, where all the others happen.

@@ -29,11 +29,13 @@ struct GatewayCommand: AsyncParsableCommand {
     let topology = try settings.topology()
     let pool = try settings.pool("gateway", size: Self.databaseConnections)
     let redis = RedisClient.make(try settings.redis("gateway"), logger: logger)
+    let notes = RedisClient.make(try settings.redis("gateway-intake"), logger: logger)
     let link = try settings.link("gateway", topology, logger)
     let publisher = RabbitCommandPublisher(link: link, topology: topology)
     let dependencies = GatewayDependencies(
       publisher: publisher,
-      view: RedisView(redis),
+      view: RedisView(redis, notes: notes),
+      intakeExecutor: notes.taskThread,
       catalogue: RedisCatalogue(redis),
       changes: RedisChangeFeed(try settings.redis("gateway-changes"), partitioning: topology.partitioning, logger: logger),
       events: PostgresEventStore(pool),

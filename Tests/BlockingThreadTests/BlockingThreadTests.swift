@@ -71,6 +71,18 @@ private func currentThread() -> UInt { pthread_self() }
     #expect(ids.first != currentThread())
   }
 
+  @Test func `tasks that share an actor's thread run where it does, one at a time with it, and leave it running`() async {
+    let blocker = Blocker()
+    let own = await blocker.threadID()
+    let ids = await Task(executorPreference: TaskThread(sharing: blocker.thread)) {
+      let before = currentThread()
+      let within = await blocker.threadID()
+      return [before, within, currentThread()]
+    }.value
+    #expect(ids == [own, own, own])
+    #expect(await blocker.threadID() == own)
+  }
+
   @Test func `a watched descriptor wakes the thread, and jobs still run`() async throws {
     var ends: [CInt] = [0, 0]
     #expect(pipe(&ends) == 0)

@@ -112,6 +112,31 @@ import Testing
     }
   }
 
+  @Test func `while a server hangs, tasks on the client's thread wait for the first call only`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      let client = RedisClient.make(try configuration(of: server, commandTimeout: .seconds(2)))
+      try await eventually("a connection") { try await client.echo("a") == "a" }
+      try await server.suspend()
+      let (first, _) = await failure { () async throws(RedisError) in try await client.echo("b") }
+      #expect(first?.code == .timedOut)
+      // Each of the client's own attempts waits for two seconds; these are two of them at least.
+      let longest = await Task(executorPreference: client.taskThread) {
+        let end = ContinuousClock.now + .seconds(5)
+        var (last, longest) = (ContinuousClock.now, Duration.zero)
+        while last < end {
+          await Task.yield()
+          let now = ContinuousClock.now
+          (last, longest) = (now, max(longest, now - last))
+        }
+        return longest
+      }.value
+      #expect(longest < .seconds(1.5))
+      #expect(client.isAway)
+      try server.resume()
+      try await eventually("an answer of the server that goes on") { try await client.echo("d") == "d" }
+    }
+  }
+
   @Test func `a server that hangs does not hold up a pipeline that no buffer takes`() async throws {
     try await TestServer.withOwn(.redis) { server in
       let client = RedisClient.make(try configuration(of: server, commandTimeout: .milliseconds(500)))
