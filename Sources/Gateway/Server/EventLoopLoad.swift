@@ -18,8 +18,9 @@ final class EventLoopLoad: @unchecked Sendable {
   static let few = 64
   /// The part of the requests that is taken after a long turn, to that before.
   static let decrease = 0.9
-  /// In what time all are taken again, without a long turn.
-  static let recovery = TimeAmount.milliseconds(500)
+  /// In what time all are taken again, without a long turn. In half of it, on a slow machine, more came back between two long turns than
+  /// each of them took away: everybody waited for seconds.
+  static let recovery = TimeAmount.milliseconds(1000)
   /// However many come, so much is taken.
   static let least = 0.02
 
