@@ -119,6 +119,7 @@ public actor RedisClient {
   }
 
   private func resume(with connection: sending Connection) {
+    if isClosed { return }
     self.connection = connection
     noteConnected()
   }
