@@ -23,19 +23,9 @@ import Testing
     /// - Parameter answer: what is written for the request of that number; nil closes the connection.
     init(_ answer: @escaping @Sendable (Int) -> [String]?) throws {
       let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          _ = bind(listener, $0, length)
-          _ = getsockname(listener, $0, &length)
-        }
-      }
-      listen(listener, 64)
       socket = listener
-      port = UInt16(bigEndian: address.sin_port)
+      try #require(bindToLoopback(listener) == 0 && listen(listener, 64) == 0)
+      port = UInt16(try #require(portBound(by: listener)))
       // Not this object: its end is what ends the thread.
       Thread.detachNewThread { [log] in
         while case let connection = accept(listener, nil, nil), connection >= 0 {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// A socket that listens on a free port of loopback, for what a real Redis does not do.
 final class Listener: Sendable {
@@ -11,15 +12,9 @@ final class Listener: Sendable {
   /// - Parameter backlog: How many connections (and one) the system accepts before it drops those that ask.
   init(backlog: CInt) throws {
     let socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-    var address = Self.loopback(port: 0)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let listens = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(socket, $0, length) == 0 && listen(socket, backlog) == 0 && getsockname(socket, $0, &length) == 0
-      }
-    }
+    let listens = bindToLoopback(socket) == 0 && listen(socket, backlog) == 0
     self.socket = socket
-    port = Int(UInt16(bigEndian: address.sin_port))
+    port = portBound(by: socket) ?? 0
     guard listens else { throw Failure() }
   }
 
@@ -29,10 +24,7 @@ final class Listener: Sendable {
   func connectWithoutWaiting() -> CInt {
     let client = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
     _ = fcntl(client, F_SETFL, O_NONBLOCK)
-    var address = Self.loopback(port: port)
-    _ = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-    }
+    _ = connectToLoopback(client, port: port)
     return client
   }
 
@@ -49,13 +41,5 @@ final class Listener: Sendable {
       _ = send(client, answer, answer.count, CInt(MSG_NOSIGNAL))
       while recv(client, &bytes, bytes.count, 0) > 0 {}
     }
-  }
-
-  private static func loopback(port: Int) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
-    return address
   }
 }

@@ -24,18 +24,15 @@ public final class StallingProxy: Sendable {
   /// - Parameter target: the server's port of loopback.
   public init(to target: Int) throws {
     let listener = try newSocket()
-    var address = loopback(0)
     do {
-      try check("bind", withAddress(&address) { Glibc.bind(listener, $0, $1) })
+      try check("bind", bindToLoopback(listener))
       try check("listen", listen(listener, 128))
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      try check("getsockname", withAddress(&address) { pointer, _ in getsockname(listener, pointer, &length) })
     } catch {
       Glibc.close(listener)
       throw error
     }
     (self.listener, self.target) = (listener, target)
-    port = Int(UInt16(bigEndian: address.sin_port))
+    port = portBound(by: listener) ?? 0
     Thread.detachNewThread { [listener, target, valve] in
       while let client = accepted(on: listener) { forward(client, to: target, through: valve) }
       Glibc.close(listener)
@@ -140,8 +137,7 @@ private func forward(_ client: Int32, to target: Int, through valve: Valve) {
     Glibc.close(client)
     return
   }
-  var address = loopback(target)
-  guard withAddress(&address, { connect(server, $0, $1) }) == 0 else {
+  guard connectToLoopback(server, port: target) == 0 else {
     Glibc.close(client)
     Glibc.close(server)
     return
@@ -197,22 +193,6 @@ private func accepted(on listener: Int32) -> Int32? {
       return client
     }
     guard errno == EINTR || errno == ECONNABORTED else { return nil }
-  }
-}
-
-private func loopback(_ port: Int) -> sockaddr_in {
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_port = in_port_t(port).bigEndian
-  address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
-  return address
-}
-
-private func withAddress(
-  _ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Int32
-) -> Int32 {
-  withUnsafeMutablePointer(to: &address) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
   }
 }
 

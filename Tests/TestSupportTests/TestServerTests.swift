@@ -112,15 +112,8 @@ private func listen(on port: Int) -> Int32 {
   let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
   var yes: Int32 = 1
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_port = in_port_t(port).bigEndian
-  address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
-  let bound = withUnsafePointer(to: &address) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-  }
   // With room for each look at the port that nobody accepts: without, the next one would hang.
-  if bound == 0 && Glibc.listen(socket, 1024) == 0 { return socket }
+  if bindToLoopback(socket, port: port) == 0 && Glibc.listen(socket, 1024) == 0 { return socket }
   close(socket)
   return -1
 }
@@ -130,16 +123,8 @@ private func isAnswered(_ greeting: [UInt8], by port: Int) -> Bool {
   defer { close(socket) }
   var patience = timeval(tv_sec: 0, tv_usec: 500_000)
   setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_port = in_port_t(port).bigEndian
-  address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
-  let connected = withUnsafePointer(to: &address) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-    }
-  }
-  guard connected, send(socket, greeting, greeting.count, Int32(MSG_NOSIGNAL)) == greeting.count else { return false }
+  guard connectToLoopback(socket, port: port) == 0 else { return false }
+  guard send(socket, greeting, greeting.count, Int32(MSG_NOSIGNAL)) == greeting.count else { return false }
   var answer: UInt8 = 0
   return recv(socket, &answer, 1, 0) == 1
 }
