@@ -41,18 +41,18 @@ struct Intake: Sendable {
   private let coalescer: Coalescer<Entry, Answer>
   private let counts: Counts
 
-  /// - Parameter executor: where batches are made and wait. Not the connections' event loops: with thousands of connections that ask,
-  ///   each of a batch's steps would wait until it is its turn among them.
+  /// - Parameter executor: where batches are made and wait; a thread of their own if there is none. Not the connections' event loops:
+  ///   with thousands of connections that ask, each of a batch's steps would wait until it is its turn among them.
   init(
     view: any ReservationView, publisher: any CommandPublisher, metrics: MetricRegistry, time: Timekeeper = .system,
-    executor: any TaskExecutor = TaskThread(name: "intake"), logger: Logger
+    executor: (any TaskExecutor)? = nil, logger: Logger
   ) {
     let process = Process(view: view, publisher: publisher, time: time, logger: logger)
     let counts = Counts(metrics)
     self.counts = counts
     coalescer = Coalescer(
       maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience, spike: Self.spike,
-      executor: executor
+      executor: executor ?? TaskThread(name: "intake")
     ) { entries in
       let answers = await process.take(entries)
       counts.batches.add()
