@@ -66,7 +66,11 @@ launch() {
 }
 
 answers() { # whether something listens on that port of loopback
-  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+  local status=0
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  timeout 1 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0"' "$1" 2>/dev/null || status=$?
+  # Who listens and has no room for another connection leaves it without an answer: nobody is refused there.
+  ((status == 0 || status == 124))
 }
 
 # keep FILE MODE: replaces a file by standard input, in one step, so that nobody ever reads half of it.
