@@ -45,7 +45,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0"),
+    // Without its trait for JSON files, which brings all of Foundation into the processes.
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
     .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     .package(url: "https://github.com/google/swift-benchmark", from: "0.1.2"),
   ],
@@ -72,9 +73,8 @@ let package = Package(
         "BlockingThread", "Pipeline", "Telemetry", "Ticketing", crypto, logging, lifecycle,
         nioCore, nioPosix, nioHTTP1,
         .product(name: "NIOExtras", package: "swift-nio-extras"),
-        .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.embedInCode("openapi.yaml")]),
+      resources: [.embedInCode("openapi.yaml"), .embedInCode("openapi.json")]),
     target("Worker", ["BlockingThread", "Pipeline", "Telemetry", "Ticketing", logging, lifecycle]),
     target("LoadTest", [nioCore, nioPosix]),
     .executableTarget(
@@ -125,6 +125,7 @@ let package = Package(
         nioCore, nioHTTP1,
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOExtras", package: "swift-nio-extras"),
+        .product(name: "Yams", package: "Yams"),
       ]),
     // The processes under test are the executable's own: it is named here so that it is built before the tests run.
     .target(

@@ -1,4 +1,3 @@
-import BlockingThread
 public import Logging
 public import Pipeline
 public import ServiceLifecycle
@@ -55,8 +54,8 @@ public struct GatewayDependencies: Sendable {
 /// - Parameter adminPort: where `/metrics` is, with `/livez` and `/readyz` once more; nil for none.
 public func makeGateway(
   _ dependencies: GatewayDependencies, host: String, port: Int, adminPort: Int?
-) throws -> [any Service] {
-  var (table, services) = try makeRoutes(dependencies)
+) -> [any Service] {
+  var (table, services) = makeRoutes(dependencies)
   if let adminPort {
     services.append(HTTPServer(makeAdminRoutes(dependencies), dependencies, name: "metrics", host: host, port: adminPort))
   }
@@ -80,7 +79,7 @@ private func makeAdminRoutes(_ dependencies: GatewayDependencies) -> RouteTable 
 }
 
 /// All operations, and the services that must run for them.
-func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTable, services: [any Service]) {
+func makeRoutes(_ dependencies: GatewayDependencies) -> (table: RouteTable, services: [any Service]) {
   let authenticator = Authenticator(
     authority: dependencies.authority, accounts: dependencies.accounts, now: dependencies.now, logger: dependencies.logger)
   let limiter = RateLimiter(dependencies.limits, counter: dependencies.rates, now: dependencies.now)
@@ -89,7 +88,7 @@ func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTabl
     view: dependencies.catalogue, store: dependencies.events, partitioning: dependencies.partitioning)
   let intake = Intake(
     view: dependencies.view, publisher: dependencies.publisher, metrics: dependencies.metrics,
-    executor: dependencies.intakeExecutor ?? TaskThread(name: "intake"), logger: dependencies.logger)
+    executor: dependencies.intakeExecutor, logger: dependencies.logger)
   let keeper = CatalogueKeeper(view: dependencies.catalogue, store: dependencies.events, logger: dependencies.logger)
 
   var table = RouteTable()
@@ -116,7 +115,7 @@ func makeRoutes(_ dependencies: GatewayDependencies) throws -> (table: RouteTabl
     to: &table)
   HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(
     to: &table)
-  try ContractRoutes().add(to: &table)
+  ContractRoutes().add(to: &table)
   return (table, [authenticator, waiters, keeper, ConnectionKeeper(publisher: dependencies.publisher)])
 }
 

@@ -1,10 +1,10 @@
 import ArgumentParser
 import Backends
-import Foundation
 import Gateway
 import Pipeline
 import PostgreSQL
 import Redis
+import SystemPackage
 import Ticketing
 
 /// `tickethub events`
@@ -42,11 +42,10 @@ struct EventsCommand: AsyncParsableCommand {
     }
 
     private func read() throws -> [UInt8] {
-      do {
-        let handle = file == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
-        return Array(try handle.readToEnd() ?? Data())
+      do throws(Errno) {
+        return try readFile(file)
       } catch {
-        throw CommandFailure("\(file) can't be read: \(error.localizedDescription)")
+        throw CommandFailure("\(file) can't be read: \(error)")
       }
     }
 

@@ -56,7 +56,7 @@ struct GatewayCommand: AsyncParsableCommand {
       // A gateway starts without the database, but not against it; the check goes on.
       logger.warning("the number of partitions can't be compared yet", metadata: ["reason": "\(error)"])
     }
-    let services = try makeGateway(
+    let services = makeGateway(
       dependencies, host: host ?? settings.host(), port: try port ?? settings.port(),
       adminPort: try settings.adminPort())
     try await ServiceGroup(

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Foundation
 import LoadTest
 import Pipeline
+import SystemPackage
 import Ticketing
 
 /// `tickethub load`
@@ -52,7 +52,7 @@ struct LoadCommand: AsyncParsableCommand {
     line.end()
     print(report.text())
     if let json { try write(try report.json(), to: json) }
-    if let html { try write(Data(report.html().utf8), to: html) }
+    if let html { try write(report.html().utf8, to: html) }
     if !report.passed { throw ExitCode(1) }
   }
 
@@ -61,10 +61,10 @@ struct LoadCommand: AsyncParsableCommand {
     if EventID(event) != nil {
       sale = .existing(id: event)
     } else {
-      do {
-        sale = .create(body: Array(try Data(contentsOf: URL(fileURLWithPath: event))))
+      do throws(Errno) {
+        sale = .create(body: try readFile(event))
       } catch {
-        throw CommandFailure("\(event) is neither an event's id nor a file that can be read: \(error.localizedDescription)")
+        throw CommandFailure("\(event) is neither an event's id nor a file that can be read: \(error)")
       }
     }
     let requests = if let rate, let seconds { Int(rate * seconds) } else { customers }
@@ -91,11 +91,11 @@ struct LoadCommand: AsyncParsableCommand {
     return LoadCredentials(organiserToken: issue(.organiser, 0), tokenFor: { issue(.customer, $0 + 1) })
   }
 
-  private func write(_ data: Data, to file: String) throws {
-    do {
-      try data.write(to: URL(fileURLWithPath: file))
+  private func write(_ bytes: some Sequence<UInt8>, to file: String) throws {
+    do throws(Errno) {
+      try writeFile(file, bytes)
     } catch {
-      throw CommandFailure("\(file) can't be written: \(error.localizedDescription)")
+      throw CommandFailure("\(file) can't be written: \(error)")
     }
   }
 }

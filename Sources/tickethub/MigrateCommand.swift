@@ -1,8 +1,8 @@
 import ArgumentParser
 import Backends
-import Foundation
 import Pipeline
 import PostgreSQL
+import SystemPackage
 
 /// `tickethub migrate`
 struct MigrateCommand: AsyncParsableCommand {
@@ -31,13 +31,12 @@ struct MigrateCommand: AsyncParsableCommand {
   }
 
   private func files(in directory: String) throws -> [Migrations.Migration] {
-    do {
-      let names = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".sql") }
-      return try names.map { name in
-        Migrations.Migration(name: name, script: try String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8))
+    do throws(Errno) {
+      return try fileNames(in: directory).filter { $0.hasSuffix(".sql") }.map { name throws(Errno) in
+        Migrations.Migration(name: name, script: String(decoding: try readFile("\(directory)/\(name)"), as: UTF8.self))
       }
     } catch {
-      throw CommandFailure("the migrations in \(directory) can't be read: \(error.localizedDescription)")
+      throw CommandFailure("the migrations in \(directory) can't be read: \(error)")
     }
   }
 }

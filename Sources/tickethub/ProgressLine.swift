@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Synchronization
 
 /// The progress: one line that is rewritten in a terminal, elsewhere a line every other second.
@@ -26,4 +26,9 @@ final class ProgressLine: Sendable {
       return true
     }
   }
+}
+
+extension Double {
+  /// Rounded to one decimal, for people.
+  var inTenths: Double { (self * 10).rounded() / 10 }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Backends
-import Foundation
 import Logging
 import Pipeline
 import PostgreSQL
@@ -64,7 +63,7 @@ private final class RebuildProgress {
 
   var line: String {
     let seconds = (ContinuousClock.now - began) / .seconds(1)
-    return "\(events) events, \(decisions) decisions in \(String(format: "%.1f", seconds)) s: "
+    return "\(events) events, \(decisions) decisions in \(seconds.inTenths) s: "
       + "\(Int(Double(decisions) / max(seconds, 0.001)))/s"
   }
 

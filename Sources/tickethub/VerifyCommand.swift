@@ -1,6 +1,6 @@
 import ArgumentParser
 import Backends
-import Foundation
+import FoundationEssentials
 import Pipeline
 import PostgreSQL
 import Redis
@@ -83,7 +83,7 @@ extension Findings {
     if let viewFailure { lines.append("the view was not compared to the end: \(viewFailure)") }
     lines.append(
       "\(events) events, \(decisions) decisions, \(reservations) reservations, \(viewed) of them in the view, in "
-        + String(format: "%.1f s", seconds))
+        + "\(seconds.inTenths) s")
     lines.append(agree ? "VERIFIED: the journal, the tables and the view agree" : "\(differenceCount) differences")
     return lines.joined(separator: "\n")
   }

@@ -6,10 +6,8 @@ import Ticketing
 @testable import Gateway
 
 struct DeadLetterOperationTests {
-  private let gateway: TestGateway
+  private let gateway = TestGateway()
   private let path = "/v1/operations/dead-letters"
-
-  init() throws { gateway = try TestGateway() }
 
   private func send(
     _ method: HTTPRequest.Method, _ path: String, role: User.Role = .operator_

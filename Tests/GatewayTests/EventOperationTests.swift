@@ -7,14 +7,12 @@ import Ticketing
 @testable import Gateway
 
 struct EventOperationTests {
-  private let gateway: TestGateway
+  private let gateway = TestGateway()
   private let event = "/v1/events/\(EventID(0xE))"
   private let offer = """
     {"name":"Concert","venue":"Hall","starts_at":"2030-06-01T18:00:00Z","sections":[{"id":"floor","name":"Floor",\
     "kind":"general_admission","capacity":500,"price":{"amount":3200,"currency":"EUR"}}]}
     """
-
-  init() throws { gateway = try TestGateway() }
 
   private func create(_ body: String, key: String? = "key", role: User.Role = .organiser) async throws -> TestGateway.Answer {
     var headers: HTTPFields = [.authorization: gateway.token(of: organiser, role: role)]

@@ -7,9 +7,7 @@ import Ticketing
 
 /// What holds for every operation, and for what is none.
 struct HTTPTests {
-  private let gateway: TestGateway
-
-  init() throws { gateway = try TestGateway() }
+  private let gateway = TestGateway()
 
   private let event = "/v1/events/\(EventID(0xE))"
   private let reservation = #"{"selection":{"section":"floor","quantity":2}}"#
@@ -121,7 +119,7 @@ struct HTTPTests {
     #expect(yaml.text.hasPrefix("openapi: 3.1.0"))
     let json = try await gateway.send(.get, "/openapi.json", isSigned: false)
     #expect(json.type == "application/json")
-    #expect(json.text.contains(#""openapi":"3.1.0""#))
+    #expect(json.text.contains(#""openapi": "3.1.0""#))
   }
 
   // MARK: Who asks

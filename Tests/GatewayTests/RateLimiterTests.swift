@@ -109,7 +109,7 @@ struct RateLimiterTests {
   @Test func `too many requests are a 429 over HTTP`() async throws {
     var limits = RateLimits()
     limits.user = RateLimit(requests: 1, seconds: 60)
-    let gateway = try TestGateway(limits: limits)
+    let gateway = TestGateway(limits: limits)
     let path = "/v1/events/\(EventID(0xE))/reservations"
     let body = #"{"selection":{"section":"floor","quantity":1}}"#
     let first = try await gateway.send(.post, path, [.idempotencyKey: "a"], body: body)

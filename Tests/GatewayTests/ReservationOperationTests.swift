@@ -7,12 +7,10 @@ import Ticketing
 @testable import Gateway
 
 struct ReservationOperationTests {
-  private let gateway: TestGateway
+  private let gateway = TestGateway()
   private let path = "/v1/events/\(EventID(0xE))/reservations"
   private let body = #"{"selection":{"section":"floor","quantity":2}}"#
   private let request = Command.Request(customer: customer, selection: .best(section: 0, quantity: 2, adjacent: true))
-
-  init() throws { gateway = try TestGateway() }
 
   private func create(_ body: String? = nil, key: String = "key") async throws -> TestGateway.Answer {
     try await gateway.send(.post, path, [.idempotencyKey: key], body: body ?? self.body)
@@ -100,7 +98,7 @@ struct ReservationOperationTests {
     #expect(early.code == "not_on_sale")
     #expect(early.headers[.retryAfter] == "91")
 
-    let gateway = try TestGateway()
+    let gateway = TestGateway()
     record.event.salesOpenAt = present.adding(seconds: -10)
     record.event.salesCloseAt = present
     gateway.catalogue.put(record)

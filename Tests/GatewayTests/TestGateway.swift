@@ -25,12 +25,12 @@ struct TestGateway {
   let responder: Responder
 
   /// With ``EventRecord/sample(id:status:startsAt:)`` in its catalogue.
-  init(limits: RateLimits = RateLimits()) throws {
+  init(limits: RateLimits = RateLimits()) {
     let dependencies = GatewayDependencies(
       publisher: publisher, view: view, catalogue: catalogue, changes: feed, events: events, reservations: reservations,
       accounts: accounts, deadLetters: deadLetters, authority: authority, partitioning: Partitioning(count: 16), rates: rates,
       limits: limits, metrics: metrics, now: { present }, logger: .silent)
-    responder = Responder(try makeRoutes(dependencies).table, metrics: metrics, logger: .silent)
+    responder = Responder(makeRoutes(dependencies).table, metrics: metrics, logger: .silent)
     catalogue.put(.sample())
   }
 
