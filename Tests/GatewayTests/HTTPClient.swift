@@ -40,9 +40,7 @@ struct Client {
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(watcher)
     try pipeline.addHTTP(
-      HTTPConnection(
-        responder: Responder(table, metrics: MetricRegistry(), logger: .silent), executor: EventLoopExecutor(channel.eventLoop),
-        load: EventLoopLoad(channel.eventLoop)))
+      HTTPConnection(ServingLoop(channel.eventLoop, Responder(table, metrics: MetricRegistry(), logger: .silent))))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
   }
 

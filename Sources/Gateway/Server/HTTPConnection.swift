@@ -21,14 +21,16 @@ final class HTTPConnection: ChannelDuplexHandler {
     case closing
   }
 
-  private let responder: Responder
-  private let executor: EventLoopExecutor
-  private let load: EventLoopLoad
+  private let loop: ServingLoop
+  /// Its place among what ``ConnectionWatch`` looks at; nil if it is not there.
+  var watchPlace: Int?
+  /// Nil before the connection is open, and when it is closed.
+  private var context: ChannelHandlerContext?
   /// The loop's turn in which the last request was begun with.
   private var turn = 0
   private var state = State.idle
   /// What came of the next requests while one is answered, or the answers before it are not read. Nothing more is read until then.
-  private var pending = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 1)
+  private var pending: [HTTPServerRequestPart] = []
   private var isDraining = false
   private var holdsRead = false
   /// Whether the connection ends with the request at hand.
@@ -37,18 +39,17 @@ final class HTTPConnection: ChannelDuplexHandler {
   private var address: String?
   /// When this client's time is over.
   private var deadline = NIODeadline.distantFuture
-  private var watch: Scheduled<Void>?
 
-  init(responder: Responder, executor: EventLoopExecutor, load: EventLoopLoad) {
-    self.responder = responder
-    self.executor = executor
-    self.load = load
-  }
+  init(_ loop: ServingLoop) { self.loop = loop }
 
   // MARK: Reading
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    pending.append(unwrapInboundIn(data))
+    let part = unwrapInboundIn(data)
+    if isDraining || !pending.isEmpty || !isReady(context) { return pending.append(part) }
+    isDraining = true
+    take(part, context)
+    isDraining = false
     drain(context)
   }
 
@@ -61,16 +62,23 @@ final class HTTPConnection: ChannelDuplexHandler {
     if isDraining { return }
     isDraining = true
     defer { isDraining = false }
-    while let part = pending.first {
-      if case .answering = state { return }
-      // Whoever asks and asks and does not read the answers would have them pile up here.
-      if case .idle = state, !context.channel.isWritable { return }
-      pending.removeFirst()
-      take(part, context)
+    while !pending.isEmpty {
+      if !isReady(context) { return }
+      take(pending.removeFirst(), context)
     }
     if holdsRead {
       holdsRead = false
       context.read()
+    }
+  }
+
+  /// Whether the next part of a request may be taken.
+  private func isReady(_ context: ChannelHandlerContext) -> Bool {
+    switch state {
+    case .answering: false
+    // Whoever asks and asks and does not read the answers would have them pile up here.
+    case .idle: context.channel.isWritable
+    case .receiving, .closing: true
     }
   }
 
@@ -117,11 +125,11 @@ final class HTTPConnection: ChannelDuplexHandler {
     state = .answering(nil)
     let request = Request(
       method: head.method, target: head.uri, headers: head.headers, body: body, address: address,
-      isTooMuch: load.isTooMuch(&turn))
+      isTooMuch: loop.load.isTooMuch(&turn))
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
-    let responder = responder
+    let responder = loop.responder
     // It starts on this thread, and comes back to it wherever the handler has waited for something.
-    let task = Task.immediate(executorPreference: executor) {
+    let task = Task.immediate(executorPreference: loop.executor) {
       let response = await responder.respond(to: request)
       bound.value.connection.send(response, to: head, bound.value.context)
     }
@@ -155,7 +163,6 @@ final class HTTPConnection: ChannelDuplexHandler {
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
     context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in bound.value.close(mode: .output, promise: nil) }
     deadline = context.eventLoop.now + Limits.linger
-    watchDeadline(context)
     drain(context)
   }
 
@@ -169,7 +176,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    watch?.cancel()
+    loop.watch.remove(self)
+    self.context = nil
     if case .answering(let task) = state { task?.cancel() }
     state = .closing
     context.fireChannelInactive()
@@ -192,18 +200,13 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func opened(_ context: ChannelHandlerContext) {
     address = context.channel.remoteAddress?.ipAddress
     deadline = context.eventLoop.now + Limits.timeToSend
-    watchDeadline(context)
+    self.context = context
+    loop.watch.add(self)
   }
 
-  /// Looks at the deadline when it is there, and at least as often as a request may take: so that requests need only set it.
-  private func watchDeadline(_ context: ChannelHandlerContext) {
-    watch?.cancel()
-    watch = context.eventLoop.assumeIsolated().scheduleTask(deadline: min(deadline, context.eventLoop.now + Limits.timeToSend)) {
-      if self.deadline <= context.eventLoop.now { self.timeIsOver(context) } else { self.watchDeadline(context) }
-    }
-  }
-
-  private func timeIsOver(_ context: ChannelHandlerContext) {
+  /// Gives up if this client's time is over.
+  func look(at now: NIODeadline) {
+    guard let context, deadline <= now else { return }
     switch state {
     case .idle where hasAsked, .closing, .answering: context.close(promise: nil)
     case .idle, .receiving:

@@ -17,9 +17,7 @@ struct HTTPServer: Service {
   func run() async throws {
     let group = MultiThreadedEventLoopGroup.singleton
     let quiescing = ServerQuiescingHelper(group: group)
-    let loops = Dictionary(
-      uniqueKeysWithValues: group.makeIterator().map { ($0.identity, (executor: EventLoopExecutor($0), load: EventLoopLoad($0))) }
-    )
+    let loops = Dictionary(uniqueKeysWithValues: group.makeIterator().map { ($0.identity, ServingLoop($0, responder)) })
     let connections = DescriptorLimit.raise()
     let channel = try await ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 4096)
@@ -31,16 +29,14 @@ struct HTTPServer: Service {
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      // Little at a time: all that is read is parsed before it is another connection's turn, and each keeps its buffer while idle.
-      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 1024))
+      .childChannelOption(.recvAllocator, value: ReceiveBuffers())
       .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard let loop = loops[channel.eventLoop.identity] else {
             preconditionFailure("a connection on an event loop of another group")
           }
-          try channel.pipeline.syncOperations.addHTTP(
-            HTTPConnection(responder: responder, executor: loop.executor, load: loop.load))
+          try channel.pipeline.syncOperations.addHTTP(HTTPConnection(loop))
         }
       }
       .bind(host: host, port: port).get()
@@ -77,16 +73,25 @@ private final class ConnectionLimit: ChannelDuplexHandler {
   private let maximum: Int
   private var connections = 0
   private var holdsRead = false
+  /// To be called when a connection is closed, on any event loop. One for all of them: each closure of its own is memory.
+  private var onClose: @Sendable (Result<Void, any Error>) -> Void = { _ in }
 
   init(_ maximum: Int) { self.maximum = maximum }
 
+  func handlerAdded(context: ChannelHandlerContext) {
+    let bound = NIOLoopBound((limit: self, context: context), eventLoop: context.eventLoop)
+    let eventLoop = context.eventLoop
+    onClose = { _ in
+      eventLoop.execute { bound.value.limit.closed(bound.value.context) }
+    }
+  }
+
+  /// It and the closure hold each other.
+  func handlerRemoved(context: ChannelHandlerContext) { onClose = { _ in } }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     connections += 1
-    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    unwrapInboundIn(data).closeFuture.hop(to: context.eventLoop).whenComplete { _ in
-      let (limit, context) = bound.value
-      limit.closed(context)
-    }
+    unwrapInboundIn(data).closeFuture.whenComplete(onClose)
     context.fireChannelRead(data)
   }
 
