@@ -35,15 +35,15 @@ struct EventLoopLoadTests {
     func rest(_ milliseconds: Int64) { now = now + .milliseconds(milliseconds) }
 
     /// Long turns for longer than a spike takes.
-    func overload() { for _ in 0..<20 { turn(20) } }
+    func overload() { for _ in 0..<10 { turn(20) } }
   }
 
   private let loop = Loop()
 
   @Test func `a spike makes turns long for a moment, and nobody is refused`() {
-    #expect((0..<15).allSatisfy { _ in loop.turn(20) == 0 })
+    #expect((0..<5).allSatisfy { _ in loop.turn(20) == 0 })
     #expect(loop.turn(7) == 0)
-    #expect((0..<15).allSatisfy { _ in loop.turn(20) == 0 }, "the next spike is another one")
+    #expect((0..<5).allSatisfy { _ in loop.turn(20) == 0 }, "the next spike is another one")
   }
 
   @Test func `where turns stay long, ever more are refused, and never all`() {
@@ -57,6 +57,18 @@ struct EventLoopLoadTests {
     #expect(shares[59] == 0.02)
     // By chance, of 20,000 on average.
     #expect((19_400...19_800).contains(loop.turn(0, requests: 20_000)))
+  }
+
+  @Test func `the longer a turn was, the fewer are taken after it, to a limit`() {
+    let shares = [13, 25, 36, 500].map { milliseconds in
+      let loop = Loop()
+      loop.overload()
+      let before = loop.share
+      loop.turn(milliseconds)
+      return loop.share / before
+    }
+    #expect(shares[0] < 0.9 && shares[0] > shares[1] && shares[1] > shares[2])
+    #expect(abs(shares[2] - 0.7) < 1e-9 && abs(shares[3] - 0.7) < 1e-9)
   }
 
   @Test func `as many are refused as are not to be taken`() {
@@ -92,6 +104,6 @@ struct EventLoopLoadTests {
   }
 
   @Test func `with short turns it does not matter how many requests there are`() {
-    #expect((0..<1000).allSatisfy { _ in loop.turn(8, requests: 1000) == 0 })
+    #expect((0..<1000).allSatisfy { _ in loop.turn(12, requests: 1000) == 0 })
   }
 }

@@ -5,19 +5,22 @@ import NIOCore
 /// A loop serves all connections that have something for it, one after the other, and then looks again: that is a turn. What comes
 /// meanwhile waits in the system, where nobody sees it. A spike makes a turn long, and is absorbed. Where turns stay long, more comes
 /// than can be answered, everybody waits for as long as a turn, and those who are only to be refused wait as long as the others
-/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Then such a part is refused that turns become short again: less
-/// from turn to turn where a turn was long, and a little more where it was not.
+/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Then such a part is refused that turns become short again: fewer
+/// are taken after each long turn, the longer it was the fewer, and a few more after one that was not.
 ///
 /// Unchecked, since it is used on its event loop only.
 final class EventLoopLoad: @unchecked Sendable {
   /// How long a turn may take. Whoever is refused waits for two turns at most.
-  static let longestTurn = TimeAmount.milliseconds(8)
-  /// For how long turns may be longer.
-  static let patience = TimeAmount.milliseconds(300)
+  static let longestTurn = TimeAmount.milliseconds(12)
+  /// For how long turns may be longer. What comes meanwhile makes the next ones longer still, and takes as long again to be served.
+  static let patience = TimeAmount.milliseconds(100)
   /// A turn in which fewer connections ask is long because something takes long, and not because too many come.
   static let few = 64
-  /// The part of the requests that is taken after a long turn, to that before.
-  static let decrease = 0.9
+  /// The part of the requests that is no longer taken after a turn that was just too long. After one of twice that length it is twice
+  /// as much: where it was the same, turns of half a second at the beginning of a rush made everybody wait for seconds.
+  static let decrease = 0.1
+  /// A turn counts as so many times the longest at most.
+  static let longestCount = 3.0
   /// In what time all are taken again, without a long turn. In half of it, on a slow machine, more came back between two long turns than
   /// each of them took away: everybody waited for seconds.
   static let recovery = TimeAmount.milliseconds(1000)
@@ -72,7 +75,10 @@ final class EventLoopLoad: @unchecked Sendable {
       let since = longSince ?? began
       longSince = since
       // Once some are refused, it is no spike any more.
-      if share < 1 || end - since > Self.patience { share = max(Self.least, share * Self.decrease) }
+      if share < 1 || end - since > Self.patience {
+        let length = Double((end - began).nanoseconds) / Double(Self.longestTurn.nanoseconds)
+        share = max(Self.least, share * (1 - Self.decrease * min(length, Self.longestCount)))
+      }
     } else {
       longSince = nil
       recover(since: began, until: end)

@@ -21,6 +21,8 @@ struct HTTPServer: Service {
     let connections = DescriptorLimit.raise()
     let channel = try await ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 4096)
+      // In a turn of the event loop. With few, whoever came new in a rush, when turns are long, waited for seconds to be accepted.
+      .serverChannelOption(.maxMessagesPerRead, value: 128)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
