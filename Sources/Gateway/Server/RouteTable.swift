@@ -30,9 +30,8 @@ struct RouteTable: Sendable {
     var segments: [Segment]
     var operations: [Operation] = []
 
-    /// The path's parameters, if it is this route's.
+    /// The path's parameters, if it is this route's; it has as many segments.
     func parameters(of path: [Substring]) -> [(name: String, value: Substring)]? {
-      guard path.count == segments.count else { return nil }
       var parameters: [(name: String, value: Substring)] = []
       for (segment, part) in zip(segments, path) {
         switch segment {
@@ -44,26 +43,30 @@ struct RouteTable: Sendable {
     }
   }
 
-  private var routes: [Route] = []
+  /// By how many segments their paths have.
+  private var routes: [[Route]] = []
   /// How many operations there are.
   private(set) var count = 0
 
   /// - Parameter path: as in the contract; `{name}` is a parameter.
   mutating func on(_ method: HTTPMethod, _ path: String, isJSON: Bool = true, _ handler: @escaping Handler) {
     let segments = path.split(separator: "/").map(Segment.init)
-    let index = routes.firstIndex { $0.segments == segments } ?? routes.endIndex
-    if index == routes.endIndex { routes.append(Route(segments: segments)) }
+    while routes.count <= segments.count { routes.append([]) }
+    var alike = routes[segments.count]
+    let index = alike.firstIndex { $0.segments == segments } ?? alike.endIndex
+    if index == alike.endIndex { alike.append(Route(segments: segments)) }
     for method in method == .GET ? [.GET, .HEAD] : [method] {
-      routes[index].operations.append(Operation(method: method, path: path, number: count, isJSON: isJSON, handler: handler))
+      alike[index].operations.append(Operation(method: method, path: path, number: count, isJSON: isJSON, handler: handler))
       count += 1
     }
+    routes[segments.count] = alike
   }
 
   /// What a request asks for; the request gets its parameters.
   /// - Throws: `404` or `405`.
   func operation(of request: inout Request) throws(Problem) -> Operation {
     let path = request.path.utf8.split(separator: UInt8(ascii: "/")).map(Substring.init)
-    for route in routes {
+    for route in path.count < routes.count ? routes[path.count] : [] {
       guard let parameters = route.parameters(of: path) else { continue }
       guard let operation = route.operations.first(where: { $0.method == request.method }) else {
         var problem = Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
