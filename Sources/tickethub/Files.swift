@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-// Files of the command line. Not Foundation's: with all of it and what it needs, each process would be a sixth larger.
+// Files of the command line. Not Foundation's: with all of it and what it needs, each process would be a third larger.
 
 /// What a file contains.
 /// - Parameter path: `-` for standard input.
