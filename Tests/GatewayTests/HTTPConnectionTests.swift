@@ -62,7 +62,7 @@ struct HTTPConnectionTests {
     #expect(client.reads > 0)
   }
 
-  @Test(arguments: [(100, 1), (1024, 824), (20_000, 19_800), (1_000_000, 20_000)])
+  @Test(arguments: [(100, 1), (1024, 796), (20_000, 19_772), (1_000_000, 20_000)])
   func `there are no more connections than the system lets the process have`(descriptors: UInt, connections: Int) {
     #expect(DescriptorLimit.connections(descriptors: descriptors) == connections)
   }

@@ -2,8 +2,8 @@ import Glibc
 
 /// How many files and connections the process may have open.
 enum DescriptorLimit {
-  /// For all but clients' connections: those to the servers, logs, event loops.
-  private static let reserve = 200
+  /// For all but clients' connections: those to the servers, logs, event loops. And for clients that are accepted beyond the limit.
+  private static let reserve = 100 + Limits.accepted
 
   /// Raises the process's own limit to what the system allows it. Gives how many connections of clients there is room for.
   ///

@@ -21,8 +21,7 @@ struct HTTPServer: Service {
     let connections = DescriptorLimit.raise()
     let channel = try await ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 4096)
-      // In a turn of the event loop. With few, whoever came new in a rush, when turns are long, waited for seconds to be accepted.
-      .serverChannelOption(.maxMessagesPerRead, value: 128)
+      .serverChannelOption(.maxMessagesPerRead, value: UInt(Limits.accepted))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
@@ -67,7 +66,8 @@ extension ChannelPipeline.SynchronousOperations {
   }
 }
 
-/// Stops accepting while there are as many connections as may be; those that come then wait in the system's backlog.
+/// Stops accepting while there are as many connections as may be; those that come then wait in the system's backlog. Those that are
+/// accepted at once may be more by all but one of ``Limits/accepted``.
 private final class ConnectionLimit: ChannelDuplexHandler {
   typealias InboundIn = any Channel
   typealias OutboundIn = Never

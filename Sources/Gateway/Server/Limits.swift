@@ -18,6 +18,9 @@ enum Limits {
   static let linger = TimeAmount.seconds(2)
   /// Open connections, where the system allows the process so many; more wait in the system's backlog.
   static let connections = 20_000
+  /// Connections that are accepted before it is another connection's turn. With sixteen, those who came new in a rush, when turns are
+  /// long, waited for seconds.
+  static let accepted = 128
   /// How long an answer may be held by `Prefer: wait`.
   static let waitSeconds = 30
   /// Entries of a page.
