@@ -60,7 +60,7 @@ struct EventLoopLoadTests {
   }
 
   @Test func `the longer a turn was, the fewer are taken after it, to a limit`() {
-    let shares = [13, 25, 36, 500].map { milliseconds in
+    let shares = ([13, 25, 36, 500] as [Int64]).map { milliseconds in
       let loop = Loop()
       loop.overload()
       let before = loop.share
