@@ -43,7 +43,7 @@ struct EventsCommand: AsyncParsableCommand {
 
     private func read() throws -> [UInt8] {
       do throws(Errno) {
-        return try readFile(file)
+        return try file == "-" ? readStandardInput() : readFile(file)
       } catch {
         throw CommandFailure("\(file) can't be read: \(error)")
       }

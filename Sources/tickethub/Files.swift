@@ -3,10 +3,11 @@ import SystemPackage
 
 // Files of the command line. Not Foundation's: with all of it and what it needs, each process would be a third larger.
 
+/// What standard input gives up to its end.
+func readStandardInput() throws(Errno) -> [UInt8] { try readToEnd(.standardInput) }
+
 /// What a file contains.
-/// - Parameter path: `-` for standard input.
 func readFile(_ path: String) throws(Errno) -> [UInt8] {
-  if path == "-" { return try readToEnd(.standardInput) }
   let file = try open(path, .readOnly)
   defer { try? file.close() }
   return try readToEnd(file)

@@ -33,7 +33,11 @@ struct MigrateCommand: AsyncParsableCommand {
   private func files(in directory: String) throws -> [Migrations.Migration] {
     do throws(Errno) {
       return try fileNames(in: directory).filter { $0.hasSuffix(".sql") }.map { name throws(Errno) in
-        Migrations.Migration(name: name, script: String(decoding: try readFile("\(directory)/\(name)"), as: UTF8.self))
+        // Repaired, it would be another script than the one that somebody wrote.
+        guard let script = String(validating: try readFile("\(directory)/\(name)"), as: UTF8.self) else {
+          throw .illegalByteSequence
+        }
+        return Migrations.Migration(name: name, script: script)
       }
     } catch {
       throw CommandFailure("the migrations in \(directory) can't be read: \(error)")

@@ -54,6 +54,18 @@ import TicketHubTestSupport
     #expect(again.output == "nothing to do\n")
   }
 
+  @Test func `a migration that is not text is refused, and nothing is applied`() async throws {
+    let hub = try await TicketHub.shared()
+    let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    try Data("CREATE TABLE not_text ();".utf8).write(to: directory.appending(path: "9998_first.sql"))
+    try Data([0x2d, 0x2d, 0xff]).write(to: directory.appending(path: "9999_second.sql"))
+    let refused = try await tickethub(["migrate", "--sql", directory.path], environment: hub.environment)
+    #expect(refused.status == 1 && refused.output.isEmpty)
+    #expect(refused.errors.contains("\(directory.path) can't be read"))
+  }
+
   @Test(arguments: [
     "gateway", "worker", "migrate", "users", "users create", "events", "events create", "load", "dead-letters",
     "dead-letters list", "dead-letters show",
