@@ -47,6 +47,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let part = unwrapInboundIn(data)
     if isDraining || !pending.isEmpty || !isReady(context) { return pending.append(part) }
+    // Not by way of what is pending, which would keep room for it as long as the connection is open.
     isDraining = true
     take(part, context)
     isDraining = false
