@@ -2,6 +2,9 @@ import Pipeline
 import Redis
 import Ticketing
 
+/// How long a mark that nobody takes away stays, in seconds: past any call of Redis.
+let markLifetimeSeconds: Int64 = 60
+
 /// The names in Redis. What belongs to an event has the event's first four bytes in braces, so that a cluster keeps it together; a
 /// reservation's id begins with the same four bytes.
 enum RedisKeys {
@@ -18,6 +21,13 @@ enum RedisKeys {
   static func availability(_ id: EventID) -> String { key("availability", id) }
   /// A letter a seat; a zero byte, or none, is a seat that was never touched.
   static func seats(_ id: EventID, _ section: SectionIndex) -> String { "\(key("seats", id)):\(section)" }
+
+  /// The mark of an attempt to write the event's view: says that what it put into customers' lists is there. Gone when the view was
+  /// emptied after that.
+  static func listing(_ id: EventID, _ attempt: UInt64) -> String { "\(key("listing", id)):\(attempt)" }
+
+  /// The mark of a batch of notes, likewise.
+  static func noting(_ batch: UInt64) -> String { "th:noting:\(batch)" }
 
   /// A customer's reservations; members as in ``PageMark/listMember``.
   static func reservations(of customer: CustomerID) -> String { "th:{\(customer)}:reservations" }

@@ -29,27 +29,30 @@ public struct RedisProjection: Projection {
   /// Writes one event's change if the view is at the version that it starts from, and gives the version that the view was at. Being
   /// atomic, it is what keeps the view from ever going backwards or having a hole.
   ///
-  /// Reservations that are to be put into their customers' lists first are not in a slot of this one's, so the script gives their
-  /// numbers behind the version and leaves the version as it is: once it has moved, nobody would come back to list them. To write those
-  /// that are known, and learn which are not, in one step (`XX`) saves a tenth of Redis' time.
+  /// Customers' lists are not in a slot of the event's, so the script gives a second number where the change's reservations are to be put
+  /// into them first, and leaves the version as it is: once it has moved, nobody would come back to list them. To write those that are
+  /// known, and learn whether one is not, in one step (`XX`) saves a tenth of Redis' time. Where the view was emptied after they were
+  /// listed, the mark that was set before is gone like the lists, and they are to be listed once more.
   ///
-  /// KEYS: version, availability, reservations…, then a key a seat write.
-  /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", which reservations are to be listed
-  /// first (`all`, `unknown` or `none`), records…, then offset and letters a seat write; the offset -1 replaces the whole section.
+  /// KEYS: version, availability, reservations…, then a key a seat write, and the mark if they are listed.
+  /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", when the reservations are to be listed
+  /// first (`always`, `unknown`, or `listed` if they are), records…, then offset and letters a seat write; the offset -1 replaces the
+  /// whole section.
   private static let applying = RedisScript(
     """
     local version = tonumber(redis.call('GET', KEYS[1]) or '0')
     if version ~= tonumber(ARGV[1]) then return {version} end
-    local reply = {version}
+    if ARGV[6] == 'always' then return {version, 1} end
+    local areListed = ARGV[6] == 'listed'
+    if areListed and redis.call('DEL', table.remove(KEYS)) == 0 then return {version, 1} end
     local reservations = tonumber(ARGV[4])
     for i = 1, reservations do
-      if ARGV[6] == 'none' then
+      if areListed then
         redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3])
-      elseif ARGV[6] == 'all' or not redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3], 'XX') then
-        reply[#reply + 1] = i
+      elseif not redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3], 'XX') then
+        return {version, 1}
       end
     end
-    if #reply > 1 then return reply end
     redis.call('SET', KEYS[1], ARGV[2])
     if ARGV[5] ~= '' then redis.call('SET', KEYS[2], ARGV[5]) end
     local argument = 7 + reservations
@@ -61,7 +64,7 @@ public struct RedisProjection: Projection {
       end
       argument = argument + 2
     end
-    return reply
+    return {version}
     """)
 
   public func project(
@@ -74,13 +77,13 @@ public struct RedisProjection: Projection {
 
   private static func project(_ shares: [Share], to redis: RedisClient) async throws(ViewUnavailable) -> [[ProjectionResult]] {
     let changes = shares.flatMap(\.changes)
-    // By change, the reservations to be put into their lists in the same write as the change. A change that met a gap may fit the next
-    // time and must be asked again.
-    var listings = try await listingsInAnyCase(changes, redis)
+    // The changes whose reservations are put into their lists in the same write. A change that met a gap may fit the next time and must
+    // be asked again.
+    var listed = try await listedInAnyCase(changes, redis)
     while true {
-      let replies = try await apply(changes, listings, of: shares, to: redis)
-      let isWritten = replies.allSatisfy { $0.count == 1 }
-      if isWritten {
+      let replies = try await apply(changes, listing: listed, of: shares, to: redis)
+      let unlisted = replies.indices.filter { replies[$0].count > 1 }
+      if unlisted.isEmpty {
         var results = zip(changes, replies).map { change, reply -> ProjectionResult in
           reply[0] == change.fromVersion || reply[0] >= change.toVersion ? .done : .gap(viewVersion: reply[0])
         }[...]
@@ -89,33 +92,36 @@ public struct RedisProjection: Projection {
           return Array(results.prefix(share.changes.count))
         }
       }
-      for (index, reply) in replies.enumerated() where reply.count > 1 {
-        listings[index] = reply.dropFirst().map { changes[index].reservations[Int($0) - 1] }
-      }
+      listed.formUnion(unlisted)
     }
   }
 
-  /// The reservations of those changes that want all of theirs listed and fit the view. To be told so by the script would send each of
-  /// them, and all that it writes, twice.
-  private static func listingsInAnyCase(
+  /// The changes that want their reservations listed in any case and fit the view. To be told so by the script would send each of them
+  /// twice.
+  private static func listedInAnyCase(
     _ changes: [ViewChange], _ redis: RedisClient
-  ) async throws(ViewUnavailable) -> [Int: [ReservationRecord]] {
+  ) async throws(ViewUnavailable) -> Set<Int> {
     let indices = changes.indices.filter { changes[$0].writesCustomersLists }
     let versions = try await versions(of: indices.map { changes[$0].event }, in: redis)
-    let fitting = zip(indices, versions).filter { changes[$0].fromVersion == $1 }.map(\.0)
-    return Dictionary(uniqueKeysWithValues: fitting.map { ($0, changes[$0].reservations) })
+    return Set(zip(indices, versions).filter { changes[$0].fromVersion == $1 }.map(\.0))
   }
 
-  /// The script's reply to each change: the version that the view was at, and the numbers of the reservations to be listed first.
+  /// The script's reply to each change: the version that the view was at, and one number more where reservations are to be listed first.
   private static func apply(
-    _ changes: [ViewChange], _ listings: [Int: [ReservationRecord]], of shares: [Share], to redis: RedisClient
+    _ changes: [ViewChange], listing listed: Set<Int>, of shares: [Share], to redis: RedisClient
   ) async throws(ViewUnavailable) -> [[Int64]] {
     var pipeline = RedisPipeline()
-    for reservation in listings.values.joined() { appendToList(reservation, &pipeline) }
-    let listed = pipeline.count
+    // By change. No other writer's, and no earlier attempt's, which an old copy of the view may hold.
+    var marks: [Int: RedisArgument] = [:]
+    for index in listed {
+      let mark = RedisArgument.string(RedisKeys.listing(changes[index].event, .random(in: .min ... .max)))
+      marks[index] = mark
+      pipeline.append("SET", mark, "", "EX", .integer(markLifetimeSeconds))
+      for reservation in changes[index].reservations { appendToList(reservation, &pipeline) }
+    }
+    let preparing = pipeline.count
     for (index, change) in changes.enumerated() {
-      let toBeListed: RedisArgument = listings[index] != nil ? "none" : change.writesCustomersLists ? "all" : "unknown"
-      append(change, toBeListed: toBeListed, to: &pipeline)
+      append(change, listedMark: marks[index], to: &pipeline)
     }
     for share in shares {
       if let progress = share.progress {
@@ -126,19 +132,20 @@ public struct RedisProjection: Projection {
         pipeline.append("PUBLISH", .string(RedisKeys.changes(share.partition)), .bytes(changed))
       }
     }
-    return try await redis.ask(pipeline).dropFirst(listed).prefix(changes.count).map { (reply) throws(ViewUnavailable) in
+    return try await redis.ask(pipeline).dropFirst(preparing).prefix(changes.count).map { (reply) throws(ViewUnavailable) in
       let numbers = try (reply.array ?? []).map { (number) throws(ViewUnavailable) in try number.expectInteger() }
       if numbers.isEmpty { throw ViewUnavailable("an unexpected reply of Redis: \(reply)") }
       return numbers
     }
   }
 
-  private static func append(_ change: ViewChange, toBeListed: RedisArgument, to pipeline: inout RedisPipeline) {
+  /// - Parameter listedMark: says that the reservations are listed; nil where they are not known to be.
+  private static func append(_ change: ViewChange, listedMark: RedisArgument?, to pipeline: inout RedisPipeline) {
     var keys: [RedisArgument] = [.string(RedisKeys.version(change.event)), .string(RedisKeys.availability(change.event))]
     var arguments: [RedisArgument] = [
       .integer(change.fromVersion), .integer(change.toVersion), .integer(viewLifetimeSeconds),
       .integer(Int64(change.reservations.count)), .bytes(change.availability?.encoded ?? []),
-      toBeListed,
+      listedMark != nil ? "listed" : change.writesCustomersLists ? "always" : "unknown",
     ]
     for reservation in change.reservations {
       keys.append(.string(RedisKeys.reservation(reservation.id)))
@@ -156,6 +163,7 @@ public struct RedisProjection: Projection {
         arguments += [-1, .bytes(letters)]
       }
     }
+    if let listedMark { keys.append(listedMark) }
     pipeline.append(Self.applying, keys: keys, arguments: arguments)
   }
 

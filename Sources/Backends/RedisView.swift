@@ -86,20 +86,26 @@ public struct RedisView: ReservationView {
     return try await notes.ask(pipeline)[0].expectInteger()
   }
 
+  /// Lists come first: a note whose reservation is in no list would never be listed, since whoever shows the decision relies on it.
+  /// Where the view was emptied between the two, the mark of the batch is gone at its end.
   public func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
     var pipeline = RedisPipeline()
+    let mark = RedisArgument.string(RedisKeys.noting(.random(in: .min ... .max)))
+    pipeline.append("SET", mark, "", "EX", .integer(markLifetimeSeconds))
     for reservation in reservations {
       let list = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
+      pipeline.append("ZADD", list, 0, .bytes(reservation.pageMark.listMember))
+      pipeline.append("EXPIRE", list, .integer(viewLifetimeSeconds))
       pipeline.append(
         "SET", .string(RedisKeys.reservation(reservation.id)), .bytes(reservation.encoded), "NX", "GET", "EX",
         .integer(viewLifetimeSeconds))
-      pipeline.append("ZADD", list, 0, .bytes(reservation.pageMark.listMember))
-      pipeline.append("EXPIRE", list, .integer(viewLifetimeSeconds))
     }
+    pipeline.append("DEL", mark)
     let replies = try await notes.ask(pipeline)
+    guard replies.last == .integer(1) else { throw ViewUnavailable("Redis was emptied meanwhile") }
     var existing: [ReservationRecord?] = []
     for index in reservations.indices {
-      existing.append(decoded(try replies[index * 3].expectBytes(), ReservationRecord.init(decoding:)))
+      existing.append(decoded(try replies[3 + index * 3].expectBytes(), ReservationRecord.init(decoding:)))
     }
     try await repeatNotes(reservations, &existing)
     return existing
@@ -133,9 +139,11 @@ public struct RedisView: ReservationView {
         Self.repeatNote, keys: [.string(RedisKeys.reservation(id)), .string(RedisKeys.repetitions(of: id))],
         arguments: [.bytes(reservations[index].encoded), .integer(viewLifetimeSeconds)])
     }
-    // A reservation that was known is in its customer's list already, by the time of its first request.
-    for index in known where existing[index]?.pageMark != reservations[index].pageMark {
+    // A reservation that was known is listed by the time of its first request; by now too if the view was emptied over it.
+    for index in known {
+      guard let mark = existing[index]?.pageMark, mark != reservations[index].pageMark else { continue }
       let list = RedisArgument.string(RedisKeys.reservations(of: reservations[index].customer))
+      pipeline.append("ZADD", list, 0, .bytes(mark.listMember))
       pipeline.append("ZREM", list, .bytes(reservations[index].pageMark.listMember))
     }
     if pipeline.isEmpty { return }

@@ -131,7 +131,10 @@ struct Intake: Sendable {
       let records = queued.map(\.reservation)
       let noted = records.indices.filter { answers[$0] == nil && records[$0]?.ordinal ?? 0 != 0 }
       let began = time.now()
-      let existing = await note(noted, of: records)
+      let notes = await note(noted, of: records)
+      // Perhaps half of a note was made: whoever shows the decision must not rely on it.
+      if notes == nil { for index in noted { queued[index].ordinal = 0 } }
+      let existing = notes ?? [:]
       for (index, known) in existing {
         if known.request != records[index]?.request {
           answers[index] = .keyReused
@@ -165,15 +168,15 @@ struct Intake: Sendable {
       }
     }
 
-    /// Notes reservations as queued, and gives those that were known before, by their index.
-    private func note(_ indices: [Int], of records: [ReservationRecord?]) async -> [Int: ReservationRecord] {
+    /// Notes reservations as queued, and gives those that were known before, by their index; nil if nobody knows what was noted.
+    private func note(_ indices: [Int], of records: [ReservationRecord?]) async -> [Int: ReservationRecord]? {
       if indices.isEmpty { return [:] }
       do throws(ViewUnavailable) {
         let known = try await view.note(indices.compactMap { records[$0] })
         return Dictionary(uniqueKeysWithValues: zip(indices, known).compactMap { index, known in known.map { (index, $0) } })
       } catch {
         logger.warning("reservations are queued without a note", metadata: ["reason": "\(error)"])
-        return [:]
+        return nil
       }
     }
 

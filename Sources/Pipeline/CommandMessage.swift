@@ -4,7 +4,7 @@ public import Ticketing
 public struct QueuedCommand: Hashable, Sendable {
   public var command: Command
   /// A number that grows along the queue, from which a client's position is told. 0 where the view was away when the command was
-  /// accepted; nothing but the display depends on it.
+  /// accepted: whoever shows what became of it must not rely on a note of it.
   public var ordinal: Int64
 
   public init(_ command: Command, ordinal: Int64) {

@@ -35,6 +35,8 @@ enum Defect: String, CaseIterable {
   case withdrawOthers
   /// A view that was complete once is taken for complete for good.
   case keepStaleView
+  /// What was put into customers' lists is taken for listed, although the view was emptied after it.
+  case trustListings
   /// After the view was emptied, what was queued before is taken for unknown as soon as what was decided is shown again.
   case forgetBacklog
   /// A transaction that fails leaves its first half behind.

@@ -17,6 +17,8 @@ final class View: @unchecked Sendable {
     var complete: [Int: Int64] = [:]
     var noted: [Int: Int64] = [:]
     var comparisons: [Int: String] = [:]
+    /// Marks of attempts to write an event's view that have put its reservations into their lists.
+    var listings: Set<Int> = []
     var commands: Set<CommandID> = []
   }
 
@@ -27,6 +29,7 @@ final class View: @unchecked Sendable {
   private(set) var isDisturbed = false
   private var copy = Contents()
   fileprivate var comparisonsBegun = 0
+  private var listingsBegun = 0
   private var listeners: [(process: SimulatedProcess, hear: ([UInt128]?) -> Void)] = []
 
   init(_ world: World) { self.world = world }
@@ -54,12 +57,17 @@ final class View: @unchecked Sendable {
 
   // MARK: Scripts
 
-  /// The projection's script. Gives the version that the view was at and the reservations that must be listed first.
-  func apply(_ change: ViewChange, areListed: Bool) -> (version: Int64, unlisted: [ReservationRecord]) {
+  /// The projection's script. Gives the version that the view was at and whether the reservations must be listed first.
+  func apply(_ change: ViewChange, listedBy mark: Int?) -> (version: Int64, isUnlisted: Bool) {
     let version = contents.versions[change.event] ?? 0
-    if version != change.fromVersion && world.defect != .projectWithoutVersion { return (version, []) }
-    let unlisted = change.reservations.filter { change.writesCustomersLists || contents.reservations[$0.id] == nil }
-    if !areListed && !unlisted.isEmpty { return (version, unlisted) }
+    if version != change.fromVersion && world.defect != .projectWithoutVersion { return (version, false) }
+    let areListed =
+      if let mark {
+        contents.listings.remove(mark) != nil || world.defect == .trustListings
+      } else {
+        !change.writesCustomersLists && change.reservations.allSatisfy { contents.reservations[$0.id] != nil }
+      }
+    if !areListed { return (version, true) }
     contents.versions[change.event] = change.toVersion
     if let availability = change.availability { contents.availability[change.event] = availability }
     for reservation in change.reservations { contents.reservations[reservation.id] = reservation }
@@ -74,15 +82,21 @@ final class View: @unchecked Sendable {
     case .all(let sections):
       for (section, letters) in sections { contents.seats[change.event, default: [:]][section] = letters }
     }
-    return (change.fromVersion, [])
+    return (change.fromVersion, false)
   }
 
   func list(_ reservations: [ReservationRecord]) {
     for reservation in reservations { contents.lists[reservation.customer, default: []].insert(reservation.pageMark) }
   }
 
+  /// Sets the mark that says that the reservations were listed.
+  func markListing() -> Int {
+    listingsBegun += 1
+    contents.listings.insert(listingsBegun)
+    return listingsBegun
+  }
+
   func note(_ record: ReservationRecord) -> ReservationRecord? {
-    contents.lists[record.customer, default: []].insert(record.pageMark)
     if let known = contents.reservations[record.id] { return known }
     contents.reservations[record.id] = record
     return nil
@@ -131,24 +145,32 @@ struct SimulatedProjection: Projection {
   func project(
     _ changes: [ViewChange], partition: Int, progress: Progress?
   ) async throws(ViewUnavailable) -> [ProjectionResult] {
-    var listings: [Int: [ReservationRecord]] = [:]
+    var listed: Set<Int> = []
     while true {
-      let replies = try await apply(changes, listings, partition: partition, progress: progress)
-      if replies.allSatisfy({ $0.unlisted.isEmpty }) {
+      let replies = try await apply(changes, listing: listed, partition: partition, progress: progress)
+      let unlisted = replies.indices.filter { replies[$0].isUnlisted }
+      if unlisted.isEmpty {
         return zip(changes, replies).map { change, reply in
           reply.version == change.fromVersion || reply.version >= change.toVersion ? .done : .gap(viewVersion: reply.version)
         }
       }
-      for (index, reply) in replies.enumerated() where !reply.unlisted.isEmpty { listings[index] = reply.unlisted }
+      listed.formUnion(unlisted)
     }
   }
 
+  /// Lists and scripts are sent together, and are not one transaction.
   private func apply(
-    _ changes: [ViewChange], _ listings: [Int: [ReservationRecord]], partition: Int, progress: Progress?
-  ) async throws(ViewUnavailable) -> [(version: Int64, unlisted: [ReservationRecord])] {
-    try await ask(world, process, "projects") { [view] in
-      for reservations in listings.values { view.list(reservations) }
-      let replies = changes.enumerated().map { view.apply($1, areListed: listings[$0] != nil) }
+    _ changes: [ViewChange], listing listed: Set<Int>, partition: Int, progress: Progress?
+  ) async throws(ViewUnavailable) -> [(version: Int64, isUnlisted: Bool)] {
+    var marks: [Int: Int] = [:]
+    if !listed.isEmpty {
+      marks = try await ask(world, process, "lists") { [view] in
+        for index in listed { view.list(changes[index].reservations) }
+        return Dictionary(uniqueKeysWithValues: listed.map { ($0, view.markListing()) })
+      }
+    }
+    return try await ask(world, process, "projects") { [view, marks] in
+      let replies = changes.enumerated().map { view.apply($1, listedBy: marks[$0]) }
       if let progress { view.contents.progress[partition] = progress }
       if !changes.isEmpty { view.tellAll(changes.flatMap { [$0.event.rawValue] + $0.reservations.map(\.id.rawValue) }) }
       return replies
@@ -221,13 +243,25 @@ struct SimulatedReservationView: ReservationView {
   }
 
   func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
-    var existing = try await ask(world, process, "notes") { [view] in reservations.map(view.note) }
+    // Sent together, and not one transaction.
+    let mark = try await ask(world, process, "lists notes") { [view] in
+      view.list(reservations)
+      return view.markListing()
+    }
+    let known = try await ask(world, process, "notes") { [world, view] in
+      let known = reservations.map(view.note)
+      return view.contents.listings.remove(mark) != nil || world.defect == .trustListings ? known : nil
+    }
+    guard var existing = known else { throw ViewUnavailable("emptied meanwhile") }
     let repeated = zip(reservations, existing).filter { $1?.status == .queued && $1?.request == $0.request }.map(\.0)
     if !repeated.isEmpty {
       let notes = try await ask(world, process, "repeats notes") { [view] in
         repeated.map { record in
           let note = view.repeatNote(record)
-          if note.pageMark != record.pageMark { view.contents.lists[record.customer]?.remove(record.pageMark) }
+          if note.pageMark != record.pageMark {
+            view.list([note])
+            view.contents.lists[record.customer]?.remove(record.pageMark)
+          }
           return note
         }
       }

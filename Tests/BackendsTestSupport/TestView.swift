@@ -14,10 +14,12 @@ public func redisDatabase() async throws -> RedisConfiguration {
 }
 
 /// A database of a server, with patience for a busy machine.
+/// - Parameter proxy: the way to the server, if not straight.
 public func redisConfiguration(
-  of server: TestServer, database: Int = 0, commandTimeout: Duration = .seconds(10)
+  of server: TestServer, database: Int = 0, commandTimeout: Duration = .seconds(10), through proxy: StallingProxy? = nil
 ) throws -> RedisConfiguration {
-  var configuration = try RedisConfiguration(url: server.url.dropLast() + "\(database)")
+  let url = "\(server.url.dropLast())\(database)".replacing(":\(server.port)/", with: ":\(proxy?.port ?? server.port)/")
+  var configuration = try RedisConfiguration(url: url)
   (configuration.connectTimeout, configuration.commandTimeout) = (.seconds(10), commandTimeout)
   return configuration
 }

@@ -85,6 +85,35 @@ struct ProjectionTests {
     }
   }
 
+  @Test(arguments: [true, false])
+  func `a view that is emptied between a reservation's listing and its record has both afterwards`(inAnyCase: Bool) async throws {
+    try await TestServer.withOwn(.redis) { server in
+      let proxy = try StallingProxy(to: server.port)
+      let stalling = try redisConfiguration(of: server, commandTimeout: .seconds(60), through: proxy)
+      try await withRedis(redisConfiguration(of: server)) { direct in
+        try await withRedis(stalling) { redis in
+          // One that the gateway noted, and one that it did not.
+          let reservations = [ReservationRecord.queued(event.id), .queued(event.id)]
+          _ = try await RedisView(direct).note([reservations[0]])
+          let held = zip(reservations, [1, 2]).map { $0.held([SeatIndex($1)], sequence: Int64($1)) }
+          let change = ViewChange(event.id, from: 0, to: 2, held, held: 2, lists: inAnyCase)
+          // An argument of the script, behind the commands that list them.
+          proxy.behave(.stallBefore("listed\r\n"))
+          async let result = RedisProjection(redis).project([change], partition: 0, progress: nil)
+          try await eventually("they are listed") {
+            try await RedisStoredView(direct).lists(of: [held[1].customer], limit: 9) == [[held[1].id]]
+          }
+          _ = try await direct.command("FLUSHALL")
+          proxy.behave(.forward)
+          #expect(try await result == [.done])
+          for reservation in held {
+            #expect(try await RedisView(direct).reservations(of: reservation.customer, after: nil, limit: 9) == [reservation])
+          }
+        }
+      }
+    }
+  }
+
   @Test func `seats are shown as they were written, one by one, in runs and all at once`() async throws {
     try await withRedis { redis async throws in
       let projection = RedisProjection(redis)

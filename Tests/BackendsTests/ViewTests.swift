@@ -23,6 +23,43 @@ struct ViewTests {
     }
   }
 
+  @Test func `a note over which the view is emptied is none`() async throws {
+    try await TestServer.withOwn(.redis) { server in
+      let proxy = try StallingProxy(to: server.port)
+      let stalling = try redisConfiguration(of: server, commandTimeout: .seconds(60), through: proxy)
+      try await withRedis(redisConfiguration(of: server)) { direct in
+        try await withRedis(stalling) { redis in
+          let record = ReservationRecord.queued(event)
+          // The reservation is listed, and not noted yet.
+          proxy.behave(.stallBefore("NX\r\n"))
+          let noted = Task { try await RedisView(redis).note([record]) }
+          try await eventually("it is listed") {
+            try await RedisStoredView(direct).lists(of: [record.customer], limit: 9) == [[record.id]]
+          }
+          _ = try await direct.command("FLUSHALL")
+          proxy.behave(.forward)
+          await #expect(throws: ViewUnavailable.self) { try await noted.value }
+          _ = try await RedisView(direct).note([record])
+          #expect(try await RedisView(direct).reservations(of: record.customer, after: nil, limit: 9) == [record])
+        }
+      }
+    }
+  }
+
+  @Test func `what was noted and is not listed is listed when its request comes again, by its first time`() async throws {
+    try await withRedis { redis in
+      let view = RedisView(redis)
+      let record = ReservationRecord.queued(event)
+      _ = try await view.note([record])
+      #expect(try await redis.command("DEL", arguments: ["th:{\(record.customer)}:reservations"]) == .integer(1))
+      var repeated = record
+      repeated.createdAt = record.createdAt.adding(seconds: 1)
+      #expect(try await view.note([repeated]) == [record])
+      #expect(try await RedisStoredView(redis).areListed([(record.customer, record.pageMark)]) == [true])
+      #expect(try await view.reservations(of: record.customer, after: nil, limit: 9) == [record])
+    }
+  }
+
   @Test func `while Redis hangs no poll waits for it but the first`() async throws {
     try await TestServer.withOwn(.redis) { server in
       try await withRedis(try redisConfiguration(of: server, commandTimeout: .milliseconds(500))) { redis in

@@ -6,6 +6,8 @@ import Ticketing
 final class FakeView: ReservationView {
   struct State {
     var isAway = false
+    /// Notes are made, and nobody learns it.
+    var losesAnswers = false
     /// Whether all that is queued is known to be noted.
     var knowsWhatIsQueued = true
     /// By partition.
@@ -45,9 +47,9 @@ final class FakeView: ReservationView {
   }
 
   func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
-    try present { state in
+    let known = try present { state in
       state.notes.append(reservations.count)
-      return reservations.map { reservation in
+      return reservations.map { reservation -> ReservationRecord? in
         if let known = state.reservations[reservation.id] {
           if known.status == .queued && known.request == reservation.request { state.repetitions[known.id, default: 0] += 1 }
           return known
@@ -56,6 +58,8 @@ final class FakeView: ReservationView {
         return nil
       }
     }
+    if get(\.losesAnswers) { throw ViewUnavailable("lost by the test") }
+    return known
   }
 
   func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) {

@@ -153,6 +153,17 @@ struct IntakeTests {
     #expect(publisher.messages.flatMap(\.commands) == [QueuedCommand(command(), ordinal: 0)])
   }
 
+  @Test func `where nobody knows whether a request was noted, its message says so`() async {
+    view.set { $0.losesAnswers = true }
+    let answer = await intake.take(command(), partition: 3)
+    guard case .accepted(let record?, _, isReplay: false) = answer else {
+      Issue.record("\(answer)")
+      return
+    }
+    #expect(record.ordinal == 1, "its place is taken")
+    #expect(publisher.messages.map(\.commands) == [[QueuedCommand(command(), ordinal: 0)]])
+  }
+
   @Test func `a command about a reservation is queued with its place, and nothing is noted`() async {
     let release = Command(id: CommandID(9), event: EventID(0xE), action: .release(ReservationID(1)), acceptedAt: present)
     guard case .accepted(nil, _, isReplay: false) = await intake.take(release, partition: 3) else {

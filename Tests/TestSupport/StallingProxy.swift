@@ -6,11 +6,13 @@ import Synchronization
 ///
 /// Whoever connects to ``port`` reaches the server, with two threads of this process in between for each connection.
 public final class StallingProxy: Sendable {
-  public enum Behaviour: Sendable {
+  public enum Behaviour: Hashable, Sendable {
     /// As if it were not there.
     case forward
     /// Nothing passes in either direction, and connections stay open. What was on its way arrives afterwards.
     case stall
+    /// Stalls as soon as a client says this, before it: what was said until then passes. Not seen where it is said in two parts.
+    case stallBefore(String)
     /// The server gets everything, and its answers are lost. Connections on which something was lost are cut afterwards.
     case swallowReplies
   }
@@ -81,6 +83,12 @@ private final class Valve: Sendable {
 
   func remove(_ pair: Pair) { state.withLock { $0.pairs[ObjectIdentifier(pair)] = nil } }
 
+  /// Where it is to stall in what a client says; nil if it does not say that.
+  func startOfStall(in said: ArraySlice<UInt8>) -> Int? {
+    guard case .stallBefore(let text) = state.withLock({ $0.behaviour }) else { return nil }
+    return said.firstRange(of: Array(text.utf8))?.lowerBound
+  }
+
   /// Waits while nothing may pass.
   /// - Returns: whether to pass on what was read.
   func pass(_ pair: Pair, isReply: Bool) -> Bool {
@@ -88,7 +96,7 @@ private final class Valve: Sendable {
     defer { condition.unlock() }
     while true {
       switch state.withLock({ $0.behaviour }) {
-      case .forward: return !pair.lostSomething || !isReply
+      case .forward, .stallBefore: return !pair.lostSomething || !isReply
       case .swallowReplies:
         if isReply { pair.lose() }
         return !isReply
@@ -154,18 +162,18 @@ private func forward(_ client: Int32, to target: Int, through valve: Valve) {
 
 private func pump(_ pair: Pair, from source: Int32, to sink: Int32, isReply: Bool, through valve: Valve) {
   var buffer = [UInt8](repeating: 0, count: 64 * 1024)
-  reading: while true {
+  while true {
     let count = recv(source, &buffer, buffer.count, 0)
     if count < 0 && errno == EINTR { continue }
     guard count > 0 else { break }
-    guard valve.pass(pair, isReply: isReply) else { continue }
-    var sent = 0
-    while sent < count {
-      let written = buffer[sent..<count].withUnsafeBytes { send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-      if written < 0 && errno == EINTR { continue }
-      guard written > 0 else { break reading }
-      sent += written
+    var read = buffer[..<count]
+    if !isReply, let start = valve.startOfStall(in: read) {
+      valve.set(.stall)
+      guard sendAll(read[..<start], to: sink) else { break }
+      read = read[start...]
     }
+    guard valve.pass(pair, isReply: isReply) else { continue }
+    guard sendAll(read, to: sink) else { break }
   }
   // The end of a connection is news like any other: it does not overtake what stalls.
   _ = valve.pass(pair, isReply: isReply)
@@ -174,6 +182,17 @@ private func pump(_ pair: Pair, from source: Int32, to sink: Int32, isReply: Boo
   valve.remove(pair)
   Glibc.close(pair.client)
   Glibc.close(pair.server)
+}
+
+private func sendAll(_ bytes: ArraySlice<UInt8>, to sink: Int32) -> Bool {
+  var rest = bytes
+  while !rest.isEmpty {
+    let written = rest.withUnsafeBytes { send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    if written < 0 && errno == EINTR { continue }
+    guard written > 0 else { return false }
+    rest = rest.dropFirst(written)
+  }
+  return true
 }
 
 // MARK: Sockets

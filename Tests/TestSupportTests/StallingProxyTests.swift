@@ -22,6 +22,27 @@ import Testing
     #expect(await client.hear()?.isEmpty == false)
   }
 
+  @Test func `it can stall in the middle of what a client says, and what was said before that passes`() async throws {
+    let server = try await TestServer.shared(.redis)
+    let password = try #require(URLComponents(string: server.url)?.password)
+    let proxy = try StallingProxy(to: server.port)
+    let (client, direct) = (try Client(proxy.port), try Client(server.port))
+    direct.say("AUTH \(password)\r\n")
+    #expect(await direct.hear() == "+OK\r\n")
+    func pushed() async -> String? {
+      direct.say("LLEN stalled\r\n")
+      return await direct.hear()
+    }
+    proxy.behave(.stallBefore("two"))
+    client.say("AUTH \(password)\r\nRPUSH stalled one\r\nRPUSH stalled two\r\n")
+    try await eventually("the first is pushed") { await pushed() == ":1\r\n" }
+    #expect(await client.hear(for: 200) == nil)
+    #expect(await pushed() == ":1\r\n")
+    proxy.behave(.forward)
+    try await eventually("the second is pushed") { await pushed() == ":2\r\n" }
+    #expect(await client.hear()?.isEmpty == false)
+  }
+
   @Test func `answers are lost while it swallows them, and the connection with them`() async throws {
     let proxy = try await newProxy()
     let (client, other) = (try Client(proxy.port), try Client(proxy.port))
