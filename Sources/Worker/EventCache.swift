@@ -3,7 +3,7 @@ import Ticketing
 
 /// The events of one partition that its worker has in memory, and when the earliest holds of all its events end.
 struct EventCache {
-  /// How many events stay in memory: an event that is not on sale now is loaded again in milliseconds.
+  /// How many events stay in memory from one batch to the next: an event that is not on sale now is loaded again in milliseconds.
   static let maximumEvents = 256
 
   private var events: [EventID: LoadedEvent] = [:]
@@ -16,16 +16,24 @@ struct EventCache {
 
   subscript(_ event: EventID) -> LoadedEvent? { events[event] }
 
-  /// Puts a loaded event in memory, and forgets the one that has been unused for longest where there are too many.
+  /// Puts a loaded event in memory.
   mutating func insert(_ event: LoadedEvent) {
-    if events.count >= Self.maximumEvents, let oldest = lastUse.min(by: { $0.value < $1.value }) { forget(oldest.key) }
     let id = event.state.event.id
     events[id] = event
     noteUse(of: id)
     noteExpiry(of: id, at: event.state.nextExpiry)
   }
 
+  /// Forgets those that have been unused for longest where there are too many. Not while a batch is decided: it may be of more events
+  /// than are kept, and needs all of them.
+  mutating func forgetUnused() {
+    let surplus = events.count - Self.maximumEvents
+    if surplus <= 0 { return }
+    for event in lastUse.sorted(by: { $0.value < $1.value }).prefix(surplus) { forget(event.key) }
+  }
+
   mutating func noteUse(of event: EventID) {
+    if events[event] == nil { return }
     uses += 1
     lastUse[event] = uses
   }

@@ -148,10 +148,9 @@ struct Settler {
 
   private mutating func dueEvents() -> [EventID] {
     let time = now()
-    let due = cache.eventsWithDueHolds(at: time)
-    if refusedExpiries.isEmpty { return due }
     refusedExpiries = refusedExpiries.filter { $0.value > time }
-    return due.filter { refusedExpiries[$0] == nil }
+    // Each of them has a hold that is over, and no more expire at once.
+    return Array(cache.eventsWithDueHolds(at: time).filter { refusedExpiries[$0] == nil }.prefix(Self.maximumExpiries))
   }
 
   private mutating func postponeExpiries(of events: [EventID], because reason: String) {
@@ -164,6 +163,7 @@ struct Settler {
   }
 
   private mutating func load(_ events: Set<EventID>) async throws(JournalFailure) {
+    cache.forgetUnused()
     for event in events {
       if cache[event] == nil, let loaded = try await journal.load(event) { cache.insert(loaded) }
       cache.noteUse(of: event)

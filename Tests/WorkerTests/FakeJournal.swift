@@ -33,7 +33,9 @@ final class FakeJournal: Journal {
 
   private let state = Mutex(State())
 
-  init(_ events: Event...) {
+  convenience init(_ events: Event...) { self.init(events) }
+
+  init(_ events: [Event]) {
     state.withLock { state in
       for event in events {
         state.events[event.id] = LoadedEvent(state: EventState(event: event), head: HashChain.origin(of: event))

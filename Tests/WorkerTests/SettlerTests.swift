@@ -220,6 +220,26 @@ struct SettlerTests {
     #expect(settlement.undecidable.map(\.command.command) == [stray] && settlement.decisions == 1)
   }
 
+  @Test func `a batch of more events than stay in memory is decided, whichever of their holds are over`() async throws {
+    let events = (0..<EventCache.maximumEvents * 2).map { _ in EventRecord.onSale([.standing(5)], holdSeconds: 10).event }
+    let journal = FakeJournal(events)
+    var settler = settler(journal)
+    for _ in 0..<2 {
+      let settlement = try await settler.settle(events.map { QueuedCommand(.reserve(event: $0.id), ordinal: 1) }, mayBeDecided: false)
+      #expect(settlement.undecidable.isEmpty && settlement.changes.count == events.count)
+      clock.advance(seconds: 10)
+    }
+    // Half of the first ones are left of the second batch. Now all are over, and any command comes with some of them.
+    var rounds = 0
+    while !events.allSatisfy({ journal.current($0)?.state.reservationCount == 0 }) {
+      let settlement = try await settler.settle(
+        queued(.release(random(), event: events[rounds % events.count].id)), mayBeDecided: false)
+      #expect(settlement.undecidable.isEmpty && settlement.decisions <= Settler.maximumExpiries + 1)
+      rounds += 1
+    }
+    #expect(rounds == 3)
+  }
+
   @Test func `a batch of several events is one transaction`() async throws {
     let other = EventRecord.onSale([.standing(3)]).event
     let journal = FakeJournal(event, other)
