@@ -12,7 +12,7 @@ public struct DidNotHappen: Error, CustomStringConvertible {
 ///   - condition: An error thrown counts as "not yet", since a server that is about to come back refuses until then.
 /// - Throws: ``DidNotHappen``, or `CancellationError`.
 public func eventually(
-  within limit: Duration = .seconds(20), _ what: String, _ condition: () async throws -> Bool
+  within limit: Duration = .seconds(60), _ what: String, _ condition: () async throws -> Bool
 ) async throws {
   let clock = ContinuousClock()
   let deadline = clock.now + limit
