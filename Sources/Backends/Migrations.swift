@@ -20,6 +20,8 @@ public struct Migrations: Sendable {
   public init(_ migrations: [Migration]) { self.migrations = migrations.sorted { $0.name < $1.name } }
 
   /// Applies those that have not been yet, each in a transaction, while no other process can. Gives their names.
+  ///
+  /// The connection's time limits must leave room for rewriting a large table, and for another process that does.
   public func apply(on connection: PostgresConnection) async throws -> [String] {
     _ = try await connection.query(PostgresQuery(Self.lock, .int8(Self.lockKey)))
     do {
@@ -28,6 +30,8 @@ public struct Migrations: Sendable {
       let new = migrations.filter { !applied.contains($0.name) }
       for migration in new {
         try await connection.transaction { transaction in
+          // Whoever wants a table after this one waits for it in vain as long as it waits itself.
+          try await transaction.execute(script: "SET LOCAL lock_timeout = '5s'")
           try await transaction.execute(script: migration.script)
           _ = try await transaction.query(PostgresQuery(Self.record, .text(migration.name)))
         }

@@ -15,7 +15,7 @@ struct MigrateCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try await Settings()
     let migrations = Migrations(try files(in: sql ?? settings.sqlDirectory()))
-    let pool = try settings.pool("migrate", size: 1)
+    let pool = try settings.migratingPool()
     do {
       let applied = try await pool.withConnection { try await migrations.apply(on: $0) }
       for name in applied { print("applied \(name)") }

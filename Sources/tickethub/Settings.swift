@@ -27,22 +27,30 @@ struct Settings {
   func redisURL() throws -> String { try required("redis.url", "redis://:password@host:6379/0") }
 
   func pool(_ name: String, size: Int, waitAtMost: Duration = .seconds(2), maximumWaiters: Int = 256) throws -> PostgresPool {
-    do {
-      var configuration = try PostgresConfiguration(url: databaseURL(), applicationName: "tickethub \(name)")
-      configuration.findsRowsByKey = true
-      return PostgresPool(configuration, size: size, waitAtMost: waitAtMost, maximumWaiters: maximumWaiters)
-    } catch let error as PostgresError {
-      throw CommandFailure("TICKETHUB_DATABASE_URL: \(error.message)")
-    }
+    var configuration = try postgres(name)
+    configuration.findsRowsByKey = true
+    return PostgresPool(configuration, size: size, waitAtMost: waitAtMost, maximumWaiters: maximumWaiters)
   }
 
   /// For reading a lot in one transaction, which may wait for something else meanwhile.
   func readingPool(_ name: String) throws -> PostgresPool {
+    var configuration = try postgres(name)
+    configuration.idleInTransactionTimeout = .seconds(120)
+    (configuration.queryTimeout, configuration.statementTimeout) = (.seconds(65), .seconds(60))
+    return PostgresPool(configuration, size: 2, waitAtMost: .seconds(10), maximumWaiters: 16)
+  }
+
+  /// For changing tables, however large they are, and for waiting until somebody else has.
+  func migratingPool() throws -> PostgresPool {
+    var configuration = try postgres("migrate")
+    (configuration.statementTimeout, configuration.lockTimeout) = (.seconds(4 * 3600), .seconds(4 * 3600))
+    configuration.queryTimeout = .seconds(5 * 3600)
+    return PostgresPool(configuration, size: 1, waitAtMost: .seconds(10), maximumWaiters: 1)
+  }
+
+  private func postgres(_ name: String) throws -> PostgresConfiguration {
     do {
-      var configuration = try PostgresConfiguration(url: databaseURL(), applicationName: "tickethub \(name)")
-      configuration.idleInTransactionTimeout = .seconds(120)
-      (configuration.queryTimeout, configuration.statementTimeout) = (.seconds(65), .seconds(60))
-      return PostgresPool(configuration, size: 2, waitAtMost: .seconds(10), maximumWaiters: 16)
+      return try PostgresConfiguration(url: databaseURL(), applicationName: "tickethub \(name)")
     } catch let error as PostgresError {
       throw CommandFailure("TICKETHUB_DATABASE_URL: \(error.message)")
     }
