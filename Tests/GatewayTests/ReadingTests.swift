@@ -119,6 +119,14 @@ struct ReadingTests {
     }
   }
 
+  @Test(arguments: [
+    ("block-a", "block-a"), ("block%2Da", "block-a"), ("%62%6C%6f", "blo"), ("a%20b%26c%3d", "a b&c="), ("%C3%A4", "ä"),
+    ("100%25", "100%"), ("%", "%"), ("a%2", "a%2"), ("%zz", "%zz"), ("%%2D", "%-"), ("%+5", "%+5"), ("%-0", "%-0"),
+  ])
+  func `percent escapes in a query are decoded, and what is none stays`(text: String, decoded: String) {
+    #expect(Request.sample(.get, "/?x=1&section=\(text)").parameter("section") == decoded)
+  }
+
   private func problem(_ read: () throws -> Void) -> Problem? {
     do {
       try read()

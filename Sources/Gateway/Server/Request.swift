@@ -64,7 +64,7 @@ struct Request: Sendable {
     var decoded: [UInt8] = []
     var rest = Substring(text).utf8
     while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2, let value = UInt8(String(rest.prefix(2)) ?? "", radix: 16) {
+      if byte == UInt8(ascii: "%"), let value = byteEscaped(by: rest.prefix(2)) {
         decoded.append(value)
         rest = rest.dropFirst(2)
       } else {
@@ -72,6 +72,12 @@ struct Request: Sendable {
       }
     }
     return String(decoding: decoded, as: UTF8.self)
+  }
+
+  private static func byteEscaped(by digits: Substring.UTF8View.SubSequence) -> UInt8? {
+    // A sign before a digit would be read as well.
+    guard digits.count == 2, digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }) else { return nil }
+    return UInt8(Substring(digits), radix: 16)
   }
 }
 
