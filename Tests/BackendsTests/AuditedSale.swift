@@ -41,8 +41,8 @@ struct AuditedSale {
     try await decide([.reserve(seats: [7, 8], event: id), .reserve(3, of: 0, event: id, by: customer)])
   }
 
-  mutating func decide(_ commands: [Command]) async throws {
-    _ = try await PostgresJournal(pool).commit([decider.batch(commands)])
+  mutating func decide(_ commands: [Command], at time: Timestamp? = nil) async throws {
+    _ = try await PostgresJournal(pool).commit([decider.batch(commands, at: time)])
     try await show()
   }
 

@@ -21,19 +21,20 @@ struct Decider {
   }
 
   /// A batch of these commands. None of them may be about a reservation of another one.
-  mutating func batch(_ commands: [Command]) -> EventBatch {
+  /// - Parameter time: when they are decided; now unless given.
+  mutating func batch(_ commands: [Command], at time: Timestamp? = nil) -> EventBatch {
     var batch = EventBatch(event: state.event.id, fromVersion: state.version, entries: [])
     let before = state.counts
-    for command in commands { add(command, to: &batch) }
+    for command in commands { add(command, at: time ?? wallClock(), to: &batch) }
     batch.counts = state.counts.map { Availability.Counts(held: $0.held, sold: $0.sold) }
     batch.changedSections = state.counts.indices.filter { state.counts[$0] != before[$0] }
     batch.nextExpiry = state.nextExpiry
     return batch
   }
 
-  private mutating func add(_ command: Command, to batch: inout EventBatch) {
+  private mutating func add(_ command: Command, at time: Timestamp, to batch: inout EventBatch) {
     let existing = state.reservation(command.reservation)
-    let decision = decide(command, given: state, at: max(wallClock(), state.lastDecidedAt))
+    let decision = decide(command, given: state, at: max(time, state.lastDecidedAt))
     state.apply(decision)
     let entry: JournalEntry
     if case .reserve(let request) = command.action {

@@ -11,8 +11,8 @@ struct ProjectionTests {
   private let event = EventRecord.onSale([.seated(rows: 2, of: 5)]).event
 
   /// What the view shows of the event's only section.
-  private func letters(_ redis: RedisClient) async throws -> String? {
-    try await RedisView(redis).seats(of: event, section: 0, in: 0).map { String(decoding: $0.letters, as: UTF8.self) }
+  private func letters(_ redis: RedisClient, in partition: Int = 0) async throws -> String? {
+    try await RedisView(redis).seats(of: event, section: 0, in: partition).map { String(decoding: $0.letters, as: UTF8.self) }
   }
 
   private func held(_ redis: RedisClient) async throws -> Int? {
@@ -174,10 +174,12 @@ struct ProjectionTests {
         try await projection.markComplete(1, since: comparison)
         #expect(try await projection.completePartitions(among: [0, 1]) == [1])
         #expect(try await RedisView(redis).availability(of: event, in: 1) == Availability(untouched: event))
+        #expect(try await letters(redis, in: 1) == "aaaaaaaaaa")
 
         _ = try await redis.command("FLUSHALL")
         #expect(try await projection.completePartitions(among: [0, 1]).isEmpty)
         #expect(try await RedisView(redis).availability(of: event, in: 1) == nil)
+        #expect(try await letters(redis, in: 1) == nil, "every seat would look free")
       }
     }
   }

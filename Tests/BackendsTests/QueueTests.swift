@@ -116,6 +116,41 @@ struct QueueTests {
     }
   }
 
+  @Test func `a queue that was deleted is declared again by the worker that wants to subscribe to it`() async throws {
+    let topology = Topology(partitioning: Partitioning(count: 2))
+    try await withQueue(topology) { publisher, queue, url in
+      let broker = try await RabbitMQConnection.connect(try RabbitMQConfiguration(url: url))
+      try await broker.deleteQueue(topology.queue(1))
+      await broker.close()
+      await #expect(throws: QueueUnavailable.self) { _ = try await queue.subscribe(to: 1) }
+      // Nothing was published, which would mend it too.
+      var subscribed: (any CommandSubscription)?
+      try await eventually("a subscription") {
+        subscribed = try await queue.subscribe(to: 1)
+        return true
+      }
+      let subscription = try #require(subscribed)
+      let message = commands(1)
+      #expect(await publisher.publish(message, to: 1) == .queued)
+      let deliveries = try await take(1, from: subscription)
+      #expect(try CommandMessage.decode(deliveries[0].body) == entries(message))
+      await subscription.close()
+    }
+  }
+
+  @Test func `of two workers on a partition one gets all messages, and after it the other, in their order`() async throws {
+    try await withQueue(Topology(partitioning: Partitioning(count: 1))) { publisher, queue, _ in
+      let workers = [try await queue.subscribe(to: 0), try await queue.subscribe(to: 0)]
+      let messages = (1...6).map { commands($0) }
+      for message in messages { #expect(await publisher.publish(message, to: 0) == .queued) }
+      for worker in workers {
+        let deliveries = try await take(messages.count, from: worker)
+        #expect(try deliveries.map { try CommandMessage.decode($0.body) } == messages.map(entries))
+        await worker.close()
+      }
+    }
+  }
+
   @Test func `an alarm is an obstacle while it lasts, and is over without another message`() async throws {
     try await TestServer.withOwn(.rabbitmq) { server in
       let topology = Topology(partitioning: Partitioning(count: 1))

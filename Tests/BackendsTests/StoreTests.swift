@@ -35,17 +35,17 @@ struct StoreTests {
     }
   }
 
-  @Test func `published events and an organiser's events come in pages`() async throws {
+  @Test func `published events, paused ones too, and an organiser's events of any kind come in pages`() async throws {
     try await withDatabase { database in
       let store = PostgresEventStore(database.pool)
       let (organiser, now): (CustomerID, Timestamp) = (random(), wallClock())
-      let events = (0..<7).map { index in
-        EventRecord.onSale(
-          [.standing(1)], organiser: index < 5 ? organiser : random(), status: index == 0 ? .draft : .published, startsAt: now)
+      let statuses: [Event.Status] = [.draft, .paused, .cancelled, .published, .published, .published, .published, .paused]
+      let events = statuses.enumerated().map { index, status in
+        EventRecord.onSale([.standing(1)], organiser: index < 5 ? organiser : random(), status: status, startsAt: now)
       }
       for event in events { _ = try await store.create(event) }
       let sorted = events.sorted { $0.event.id < $1.event.id }
-      let published = sorted.filter { $0.event.status == .published }
+      let published = sorted.filter { $0.event.status == .published || $0.event.status == .paused }
       #expect(try await store.publishedCount() == 6)
       #expect(try await store.publishedEvents(after: nil, limit: 4) == Array(published.prefix(4)))
       #expect(try await store.publishedEvents(after: published[3].pageMark, limit: 4) == Array(published.dropFirst(4)))
@@ -113,6 +113,24 @@ struct StoreTests {
     let right = Migrations.Migration(name: wrong.name, script: "CREATE TABLE b (x int)")
     #expect(try await Migrations([right, first]).apply(on: connection) == ["0002_b.sql"])
     await connection.close()
+  }
+
+  @Test func `of processes that migrate at the same moment one applies the files, and the others wait for it`() async throws {
+    var configuration = try PostgresConfiguration(url: await emptyDatabase(), applicationName: "tests")
+    (configuration.connectTimeout, configuration.queryTimeout) = (.seconds(20), .seconds(60))
+    (configuration.statementTimeout, configuration.lockTimeout) = (.seconds(50), .seconds(50))
+    let files = try migrationFiles()
+    let migrations = Migrations(files)
+    var connections: [PostgresConnection] = []
+    for _ in 0..<4 { connections.append(try await PostgresConnection.connect(configuration)) }
+    let applied = try await withThrowingTaskGroup(of: [String].self) { group in
+      for connection in connections { group.addTask { try await migrations.apply(on: connection) } }
+      var applied: [[String]] = []
+      for try await names in group { applied.append(names) }
+      return applied
+    }
+    #expect(applied.count == 4 && applied.filter { !$0.isEmpty } == [files.map(\.name).sorted()])
+    for connection in connections { await connection.close() }
   }
 
   private static let left = PostgresStatement("test_left", "SELECT to_regclass('b')::text, (SELECT count(*) FROM migrations)")

@@ -134,4 +134,32 @@ struct TableDamageTests {
       #expect(!found.isEmpty && left == [])
     }
   }
+
+  @Test func `seats that no decision gave to anybody are found`() async throws {
+    try await AuditedSale.with { sale in
+      let id = sale.record.event.id
+      // Before, between and behind those that are taken.
+      let seats = [0, 5, 19]
+      let rows = seats.map { "('\(id)', \($0), 1)" }.joined(separator: ", ")
+      let damage = "INSERT INTO seat_allocations (event_id, seat_index, sequence) VALUES \(rows)"
+      let found = try await differences(after: damage, to: "seat_allocations", in: sale)
+      #expect(found.map(\.what) == seats.map { "seat_allocations seat_index \($0)" })
+    }
+  }
+
+  @Test(arguments: covered.subtracting(["events"]).sorted())
+  func `a row of an event that does not exist is found`(table: String) async throws {
+    try await AuditedSale.with { sale in
+      let event: EventID = random()
+      let columns = try await columns(sale.pool).filter { $0.table == table }.map(\.name)
+      // Another row's values; a command may be there once only.
+      let values = columns.map { $0 == "event_id" ? "'\(event)'::uuid" : $0 == "command_id" ? "NULL" : $0 }
+      let damage = """
+        INSERT INTO \(table) (\(columns.joined(separator: ", ")))
+        SELECT \(values.joined(separator: ", ")) FROM \(table) LIMIT 1
+        """
+      let found = try await differences(after: damage, to: table, in: sale)
+      #expect(found.map(\.event) == [event] && found.allSatisfy { $0.what.hasPrefix(table) }, "\(found)")
+    }
+  }
 }

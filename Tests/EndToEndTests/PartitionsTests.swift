@@ -1,13 +1,18 @@
+import Foundation
+import Pipeline
 import TestSupport
 import Testing
 import TicketHubTestSupport
+import Ticketing
 
 /// On TicketHubs of their own: the number of partitions is for all processes.
 @Suite(.serialized) struct `The number of partitions` {
   @Test func `it is changed only where nothing runs and nothing waits, and the sale goes on in its order`() async throws {
     let hub = try await TicketHub()
-    let event = try await hub.event()
+    let event = try await eventThatMoves(hub)
     let customer = hub.customer()
+    let isDead = try await outcome(of: ["psql", hub.postgres.url, "-c", Self.letter(about: event.id)]).isSuccess
+    try #require(isDead)
     let first = try await customer.ask(.tickets(1), of: event).decoded(as: Reservation.self)
 
     #expect(try await partitions(hub).output == "16\n")
@@ -16,7 +21,7 @@ import TicketHubTestSupport
     #expect(running.status == 1 && running.errors.contains("tickethub gateway"))
     for index in hub.gateways.indices { _ = await hub.process(ofGateway: index)?.terminate() }
     let waiting = try await partitions(hub, "5")
-    #expect(waiting.status == 1 && waiting.errors.contains("1 messages wait in tickethub.commands.p16."))
+    #expect(waiting.status == 1 && waiting.errors.contains("1 messages wait in tickethub.commands.p16.0;"))
     let worker = try await hub.startWorker()
     let working = try await partitions(hub, "5")
     #expect(working.status == 1 && working.errors.contains("tickethub worker"))
@@ -26,6 +31,10 @@ import TicketHubTestSupport
     let changed = try await partitions(hub, "5")
     try #require(changed.status == 0 && changed.output.hasPrefix("5 partitions, 16 before"), "\(changed)")
     #expect(try await partitions(hub).output == "5\n")
+    // Whoever consumes the event's commands now must know that this one is set aside.
+    let letters = try await outcome(of: ["psql", hub.postgres.url, "-Atc", "SELECT partition FROM dead_letters"]).output
+    let moved = try partition(of: event.id, among: 5)
+    #expect(letters == "\(moved)\n")
     for role in ["gateway", "worker", "migrate"] {
       let refused = try await tickethub([role], environment: hub.environment)
       #expect(refused.status == 1 && refused.errors.contains("TICKETHUB_PARTITIONS is 16, its default being 16"), "\(refused)")
@@ -56,6 +65,27 @@ import TicketHubTestSupport
     _ hub: TicketHub, _ count: String? = nil
   ) async throws -> (status: Int32, output: String, errors: String) {
     try await tickethub(["partitions"] + (count.map { [$0] } ?? []), environment: hub.environment)
+  }
+
+  /// An event of the first of 16 partitions, and not of the first of 5.
+  private func eventThatMoves(_ hub: TicketHub) async throws -> TicketHubTestSupport.Event {
+    while true {
+      let event = try await hub.event()
+      let (before, after) = (try partition(of: event.id, among: 16), try partition(of: event.id, among: 5))
+      if before == 0 && after != 0 { return event }
+    }
+  }
+
+  private func partition(of event: UUID, among count: Int) throws -> Int {
+    let id = try #require(EventID(event.uuidString))
+    return Partitioning(count: count).partition(of: id)
+  }
+
+  private static func letter(about event: UUID) -> String {
+    """
+    INSERT INTO dead_letters (partition, command_id, event_id, reason, attempts, payload)
+    VALUES (0, gen_random_uuid(), '\(event)', 'no room for it', 3, '')
+    """
   }
 
   private func decided(_ hub: TicketHub) async throws -> Bool {

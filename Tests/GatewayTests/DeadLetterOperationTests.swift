@@ -58,6 +58,16 @@ struct DeadLetterOperationTests {
     #expect(list["items", "1", "status"] == .string("replayed") && list["items", "0", "status"] == .string("discarded"))
   }
 
+  @Test(arguments: [
+    (KeptDeadLetter.Status.dead, "dead"), (.replaying, "dead"), (.discarding, "dead"), (.replayed, "replayed"),
+    (.discarded, "discarded"),
+  ])
+  func `what was asked for and not confirmed is shown as dead`(status: KeptDeadLetter.Status, name: String) async throws {
+    _ = setAside(1)
+    gateway.deadLetters.set { $0.letters[0].status = status }
+    #expect(try await send(.get, path)["items", "0", "status"] == .string(name))
+  }
+
   @Test(arguments: [(HTTPRequest.Method.get, ""), (.delete, "/\(DeadLetterID(1))"), (.post, "/\(DeadLetterID(1))/replay")])
   func `nobody else may, and what can't be done is said`(method: HTTPRequest.Method, rest: String) async throws {
     for role in [User.Role.customer, .organiser] {

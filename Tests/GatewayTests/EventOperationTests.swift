@@ -68,22 +68,25 @@ struct EventOperationTests {
     #expect(try await gateway.send(.get, event, operators).status == 200)
   }
 
-  @Test func `events are listed page by page, soonest first, and none twice`() async throws {
-    for id in 1...5 {
-      gateway.events.put(.sample(id: UInt128(id), startsAt: present.adding(seconds: id < 3 ? 60 : 60 * (10 - id))))
+  @Test(arguments: [true, false])
+  func `events are listed page by page, soonest first, and none twice, by the view and by the database`(byView: Bool) async throws
+  {
+    let events = (1...5).map { id in
+      EventRecord.sample(id: UInt128(id), startsAt: present.adding(seconds: id < 3 ? 60 : 60 * (10 - id)))
     }
-    var names: [String] = []
-    var path = "/v1/events?limit=2"
-    for _ in 0..<3 {
-      let page = try await gateway.send(.get, path, isSigned: false)
-      #expect(page.status == 200)
-      for index in ["0", "1"] {
-        if case .string(let id)? = page["items", index, "id"] { names.append(String(id.last!)) }
-      }
-      guard case .string(let cursor)? = page["next_cursor"] else { break }
-      path = "/v1/events?limit=2&cursor=\(cursor)"
+    if byView {
+      try await gateway.catalogue.list(events)
+      try await gateway.catalogue.markListComplete()
+    } else {
+      for event in events + [EventRecord.sample()] { gateway.events.put(event) }
     }
-    #expect(names == ["1", "2", "5", "4", "3"])
+    #expect(try await gateway.pages(of: "/v1/events?limit=2", isSigned: false) == [[1, 2], [5, 4], [3, 0xE]])
+  }
+
+  @Test func `an event is listed until 24 hours after it began`() async throws {
+    gateway.events.put(.sample(id: 1, startsAt: present.adding(seconds: -86_400)))
+    gateway.events.put(.sample(id: 2, startsAt: present.adding(seconds: -86_401)))
+    #expect(try await gateway.pages(of: "/v1/events?limit=20", isSigned: false) == [[1]])
   }
 
   @Test func `one's own events are listed to whoever signed in, drafts included`() async throws {
@@ -124,6 +127,17 @@ struct EventOperationTests {
     #expect(try await gateway.send(.get, path)["version"] == .integer(4))
     gateway.reservations.set { $0.isAway = true }
     #expect(try await gateway.send(.get, path).code == "unavailable")
+  }
+
+  @Test(arguments: [(0, "available"), (50, "available"), (51, "few"), (99, "few"), (100, "none")])
+  func `fewer than a tenth of a section are few`(held: Int, level: String) async throws {
+    let untouched = Availability.Counts(held: 0, sold: 0)
+    gateway.view.set {
+      $0.availability = Availability(version: 1, sections: [Availability.Counts(held: held, sold: 400), untouched])
+    }
+    let answer = try await gateway.send(.get, "\(event)/availability", isSigned: false)
+    #expect(answer["sections", "0", "level"] == .string(level))
+    #expect(answer["sections", "1", "level"] == .string("available"))
   }
 
   @Test func `a section's seats are shown row by row`() async throws {

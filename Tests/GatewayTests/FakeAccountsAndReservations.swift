@@ -28,7 +28,7 @@ final class FakeReservationStore: ReservationStore {
     of customer: CustomerID, after: PageMark?, limit: Int
   ) async throws(StoreUnavailable) -> [ReservationRecord] {
     try present()
-    return state.withLock { Array($0.reservations.values.filter { $0.customer == customer }.prefix(limit)) }
+    return state.withLock { newest($0.reservations, of: customer, after: after, limit: limit) }
   }
 
   func availability(of event: EventID) async throws(StoreUnavailable) -> Availability? {

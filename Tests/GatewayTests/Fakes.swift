@@ -90,13 +90,7 @@ final class FakeView: ReservationView {
   func reservations(
     of customer: CustomerID, after: PageMark?, limit: Int
   ) async throws(ViewUnavailable) -> [ReservationRecord]? {
-    try present { state in
-      let own = state.reservations.values.filter { $0.customer == customer }.sorted {
-        ($0.pageMark.time, $0.id) > ($1.pageMark.time, $1.id)
-      }
-      let rest = own.drop { record in after.map { (record.pageMark.time, record.id.rawValue) >= ($0.time, $0.id) } ?? false }
-      return Array(rest.prefix(limit))
-    }
+    try present { state in newest(state.reservations, of: customer, after: after, limit: limit) }
   }
 
   func progress(of partition: Int) async throws(ViewUnavailable) -> Progress {
@@ -116,6 +110,17 @@ final class FakeView: ReservationView {
   }
 
   func isReady() async -> Bool { get { !$0.isAway } }
+}
+
+/// A page of a customer's list.
+func newest(
+  _ reservations: [ReservationID: ReservationRecord], of customer: CustomerID, after: PageMark?, limit: Int
+) -> [ReservationRecord] {
+  let own = reservations.values.filter { $0.customer == customer }.sorted {
+    ($0.pageMark.time, $0.id) > ($1.pageMark.time, $1.id)
+  }
+  let rest = own.drop { record in after.map { (record.pageMark.time, record.id.rawValue) >= ($0.time, $0.id) } ?? false }
+  return Array(rest.prefix(limit))
 }
 
 /// Keeps what it was given to queue, and answers what the test says.

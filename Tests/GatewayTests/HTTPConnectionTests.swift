@@ -243,4 +243,9 @@ struct HTTPConnectionTests {
   @Test func `the date is written as HTTP wants it`() {
     #expect(HTTPDate.text(of: 784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
   }
+
+  @Test func `the date goes on`() async throws {
+    let date = HTTPDate.now()
+    try await eventually("a later date") { HTTPDate.now() != date }
+  }
 }

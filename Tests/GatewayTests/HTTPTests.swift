@@ -14,7 +14,7 @@ struct HTTPTests {
 
   @Test(arguments: [
     "/", "/v1", "/v2/events", "/v1/event", "/v1/events/\(EventID(0xE))/nothing", "/v1/reservations/a/b/c", "/V1/events",
-    "/openapi.xml", "/livez/x",
+    "/openapi.xml", "/livez/x", "/metrics",
   ])
   func `a path of no operation is a 404, by any method`(path: String) async throws {
     for method in [.get, .post, .delete, .options, .head] as [HTTPRequest.Method] {

@@ -90,6 +90,17 @@ struct NewEventBodyTests {
 
   @Test(
     arguments: [
+      ["name": long(200), "venue": long(200), "description": long(10_000)],
+      ["name": long(1), "venue": long(1), "description": long(0)],
+      ["hold_seconds": "5", "max_extensions": "0", "max_tickets_per_customer": "1"],
+      ["hold_seconds": "7200", "max_extensions": "10", "max_tickets_per_customer": "100"],
+    ] as [[String: String?]])
+  func `what an event may have just so is read`(changes: [String: String?]) throws {
+    #expect(try pointers { _ = try read(object(event, changes)) } == [])
+  }
+
+  @Test(
+    arguments: [
       (["id": nil], ["/id"]), (["id": #""""#], ["/id", "/id"]), (["id": #""Floor""#], ["/id"]), (["id": #""-floor""#], ["/id"]),
       (["id": #""flo or""#], ["/id"]), (["id": #""flöor""#], ["/id"]), (["id": long(64)], ["/id"]), (["id": "1"], ["/id"]),
       (["name": nil], ["/name"]), (["name": #""""#], ["/name"]), (["name": long(201)], ["/name"]),

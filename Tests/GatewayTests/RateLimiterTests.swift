@@ -11,12 +11,13 @@ import Ticketing
 struct RateLimiterTests {
   private let rates = FakeRateCounter()
 
-  private func limiter(user: RateLimit? = nil, address: RateLimit? = nil, accounts: RateLimit? = nil, proxy: Bool = false)
-    -> RateLimiter
-  {
+  private func limiter(
+    user: RateLimit? = nil, address: RateLimit? = nil, accounts: RateLimit? = nil, proxy: Bool = false,
+    now: @escaping @Sendable () -> Timestamp = { present }
+  ) -> RateLimiter {
     var limits = RateLimits()
     (limits.user, limits.address, limits.accounts, limits.trustsForwardedFor) = (user, address, accounts, proxy)
-    return RateLimiter(limits, counter: rates) { present }
+    return RateLimiter(limits, counter: rates, now: now)
   }
 
   private func request(from address: String, forwardedFor: String? = nil) -> Request {
@@ -47,6 +48,16 @@ struct RateLimiterTests {
     #expect(await admitted(6, by: other) == 4)
     #expect(await admitted(3, by: one) == 0)
     #expect(await admitted(3, by: one, of: CustomerID(77)) == 3)
+  }
+
+  @Test func `each window has the whole quota`() async {
+    let clock = Mutex(present)
+    let limiter = limiter(user: RateLimit(requests: 3, seconds: 60)) { clock.withLock { $0 } }
+    // The first window has twenty seconds left.
+    for (seconds, count) in [(0, 3), (19, 0), (20, 3), (79, 0), (80, 3)] {
+      clock.withLock { $0 = present.adding(seconds: seconds) }
+      #expect(await admitted(5, by: limiter) == count, "after \(seconds) s")
+    }
   }
 
   @Test func `whoever behaves costs no round trip`() async {
@@ -119,6 +130,22 @@ struct RateLimiterTests {
     #expect(second.status == 429)
     #expect(second.code == "rate_limited")
     #expect(gateway.metrics.text.contains(#"path="/v1/events/{event_id}/reservations",status="429"} 1"#))
+  }
+
+  @Test(arguments: [
+    ("/v1/users", #"{"email":"ada@example.org","password":"0123456789","name":"Ada"}"#, [201, 429, 409]),
+    ("/v1/sessions", #"{"email":"ada@example.org","password":"0123456789"}"#, [401, 429, 401]),
+  ])
+  func `too many registrations or sign-ins from one address are a 429 over HTTP`(path: String, body: String, statuses: [Int])
+    async throws
+  {
+    var limits = RateLimits()
+    limits.accounts = RateLimit(requests: 1, seconds: 60)
+    limits.trustsForwardedFor = true
+    let gateway = TestGateway(limits: limits)
+    for (address, status) in zip(["10.0.0.1", "10.0.0.1", "10.0.0.2"], statuses) {
+      #expect(try await gateway.send(.post, path, [.forwardedFor: address], body: body, isSigned: false).status == status)
+    }
   }
 }
 

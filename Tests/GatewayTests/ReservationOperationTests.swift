@@ -18,13 +18,13 @@ struct ReservationOperationTests {
 
   /// Puts a reservation into the view.
   private func put(
-    _ status: ReservationRecord.Status, id: UInt128 = 1, request: Command.Request? = nil, extensionsUsed: Int = 0,
-    rejection: Rejection? = nil
+    _ status: ReservationRecord.Status, id: UInt128 = 1, request: Command.Request? = nil,
+    allocation: Allocation = .places(section: 0, quantity: 2), extensionsUsed: Int = 0, rejection: Rejection? = nil
   ) -> String {
     let record = ReservationRecord(
       id: ReservationID(id), event: EventID(0xE), status: status, version: 1, request: request ?? self.request,
       createdAt: present,
-      sequence: 1, allocation: rejection == nil ? .places(section: 0, quantity: 2) : nil,
+      sequence: 1, allocation: rejection == nil ? allocation : nil,
       expiresAt: rejection == nil ? present.adding(seconds: 600) : nil, extensionsUsed: extensionsUsed, rejection: rejection)
     gateway.view.set { $0.reservations[record.id] = record }
     return "/v1/reservations/\(record.id)"
@@ -44,7 +44,9 @@ struct ReservationOperationTests {
     #expect(looked.status == 200)
     #expect(looked["id"] == answer["id"])
     #expect(looked.headers[.cacheControl] == "no-store")
-    #expect(try await gateway.send(.get, "/v1/reservations")["items", "0", "id"] == answer["id"])
+    let list = try await gateway.send(.get, "/v1/reservations")
+    #expect(list["items", "0", "id"] == answer["id"])
+    #expect(list.headers[.cacheControl] == "no-store")
   }
 
   @Test func `the same key with the same meaning is the same reservation; with another it is refused`() async throws {
@@ -68,6 +70,17 @@ struct ReservationOperationTests {
     #expect(answer.status == 503)
     #expect(answer.code == code)
     #expect(answer.headers[.retryAfter] != nil)
+  }
+
+  @Test(arguments: [(50_000, "41"), (100, "120"), (0, "1")] as [(Double, String)])
+  func `who finds the line too long is told how long it takes, up to two minutes`(rate: Double, seconds: String) async throws {
+    gateway.view.set { $0.lines[partition] = 2_025_000 }
+    gateway.view.set { $0.progress[partition] = Progress(ordinal: 0, rate: rate) }
+    let answer = try await create()
+    #expect(answer.status == 503)
+    #expect(answer.code == "overloaded")
+    #expect(answer.headers[.retryAfter] == seconds)
+    #expect(gateway.publisher.messages.isEmpty)
   }
 
   @Test func `a request that waited among more than can be answered is refused before all else, and nothing is queued`()
@@ -113,7 +126,6 @@ struct ReservationOperationTests {
   }
 
   @Test func `a place in line and the wait are told while it is queued`() async throws {
-    let partition = Partitioning(count: 16).partition(of: EventID(0xE))
     gateway.view.set { $0.lines[partition] = 111 }
     gateway.view.set { $0.progress[partition] = Progress(ordinal: 11, rate: 20) }
     let answer = try await create()
@@ -143,6 +155,19 @@ struct ReservationOperationTests {
     #expect(expired["expires_at"] == nil)
   }
 
+  @Test func `a hold of seats shows each by its name, and what they cost together`() async throws {
+    let held = try await gateway.send(.get, put(.held, allocation: .seats([0, 10])))
+    #expect(held["tickets", "0", "seat"] == .string("block-a-A-1"))
+    #expect(held["tickets", "1", "seat"] == .string("block-a-B-1"))
+    #expect(held["total", "amount"] == .integer(6400))
+  }
+
+  @Test(arguments: [(true, nil), (false, .bool(false))] as [(Bool, JSONValue?)])
+  func `seats that need not be adjacent are shown as such`(adjacent: Bool, shown: JSONValue?) async throws {
+    let request = Command.Request(customer: customer, selection: .best(section: 1, quantity: 2, adjacent: adjacent))
+    #expect(try await gateway.send(.get, put(.held, request: request))["selection", "adjacent"] == shown)
+  }
+
   @Test func `a refusal shows why`() async throws {
     let answer = try await gateway.send(
       .get, put(.rejected, rejection: .soldOut(section: 0, requested: 2, available: 1)))
@@ -169,6 +194,26 @@ struct ReservationOperationTests {
     #expect(try await gateway.send(.get, path, [.ifNoneMatch: "W/\"0\""]).status == 200)
   }
 
+  @Test func `a place in line that has moved is not what the client has`() async throws {
+    gateway.view.set { $0.lines[partition] = 111 }
+    let path = try #require(try await create().headers[.location])
+    let tag = try #require(try await gateway.send(.get, path).headers[.eTag])
+    #expect(try await gateway.send(.get, path, [.ifNoneMatch: tag]).status == 304)
+    gateway.view.set { $0.progress[partition] = Progress(ordinal: 11, rate: 20) }
+    let moved = try await gateway.send(.get, path, [.ifNoneMatch: tag])
+    #expect(moved.status == 200)
+    #expect(moved["queue", "position"] == .integer(100))
+  }
+
+  @Test(arguments: [true, false])
+  func `a customer's list goes on page by page, newest first, with the view and without`(hasView: Bool) async throws {
+    for id in 1...5 { _ = put(.held, id: UInt128(id)) }
+    let records = gateway.view.get(\.reservations)
+    gateway.reservations.set { $0.reservations = records }
+    gateway.view.set { $0.isAway = !hasView }
+    #expect(try await gateway.pages(of: "/v1/reservations?limit=2") == [[5, 4], [3, 2], [1]])
+  }
+
   @Test(arguments: ["wait=30", "wait=5, ;", "wait=60"])
   func `a request to wait is answered at once where there is nothing to wait for`(prefer: String) async throws {
     let answer = try await gateway.send(.get, put(.held), [.prefer: prefer])
@@ -183,14 +228,14 @@ struct ReservationOperationTests {
   }
 
   @Test(arguments: [
-    (ReservationRecord.Status.held, 202), (.released, 202), (.confirmed, 409), (.rejected, 409), (.expired, 409), (.paying, 409),
-    (.refunded, 409),
+    (ReservationRecord.Status.queued, 202), (.held, 202), (.released, 202), (.confirmed, 409), (.rejected, 409), (.expired, 409),
+    (.paying, 409), (.refunded, 409),
   ])
   func `giving back depends on the state`(status: ReservationRecord.Status, http: Int) async throws {
     let path = put(status)
     let answer = try await gateway.send(.delete, path)
     #expect(answer.status == http)
-    #expect(gateway.publisher.messages.count == (status == .held ? 1 : 0))
+    #expect(gateway.publisher.messages.count == (status == .queued || status == .held ? 1 : 0))
     if http == 202 { #expect(answer.headers[.location] == path) } else { #expect(answer.code == "conflict") }
   }
 
@@ -231,3 +276,5 @@ struct ReservationOperationTests {
     #expect(try await gateway.send(.get, "/v1/reservations").status == 503)
   }
 }
+
+private let partition = KnownEvent.sample.partition

@@ -23,6 +23,8 @@ struct TestGateway {
   let metrics = MetricRegistry()
   let authority = TokenAuthority(secret: Array(1...32))
   let responder: Responder
+  /// What runs beside the operations where a gateway is started.
+  let services: [any Service]
 
   /// With ``EventRecord/sample(id:status:startsAt:)`` in its catalogue.
   init(limits: RateLimits = RateLimits()) {
@@ -30,7 +32,9 @@ struct TestGateway {
       publisher: publisher, view: view, catalogue: catalogue, changes: feed, events: events, reservations: reservations,
       accounts: accounts, deadLetters: deadLetters, authority: authority, partitioning: Partitioning(count: 16), rates: rates,
       limits: limits, metrics: metrics, now: { present }, logger: .silent)
-    responder = Responder(makeRoutes(dependencies).table, metrics: metrics, logger: .silent)
+    let routes = makeRoutes(dependencies)
+    responder = Responder(routes.table, metrics: metrics, logger: .silent)
+    services = routes.services
     catalogue.put(.sample())
   }
 
@@ -53,6 +57,23 @@ struct TestGateway {
     let response = await responder.respond(to: request)
     return Answer(
       status: Int(response.status.code), headers: HTTPFields(response.headers), bytes: response.body)
+  }
+
+  /// The ids of all that is listed, page by page.
+  /// - Parameter path: with a query.
+  func pages(of path: String, isSigned: Bool = true) async throws -> [[UInt128]] {
+    var pages: [[UInt128]] = []
+    var cursor = ""
+    // More than any test lists: the cursors of a list that goes in circles have no end.
+    while pages.count < 10 {
+      let page = try await send(.get, path + cursor, isSigned: isSigned)
+      var ids: [UInt128] = []
+      while case .string(let text)? = page["items", "\(ids.count)", "id"], let id = EventID(text) { ids.append(id.rawValue) }
+      pages.append(ids)
+      guard case .string(let next)? = page["next_cursor"] else { break }
+      cursor = "&cursor=\(next)"
+    }
+    return pages
   }
 
   struct Answer {
@@ -109,6 +130,7 @@ extension HTTPFields {
 }
 
 extension HTTPField.Name {
+  static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
   static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
   static let idempotentReplayed = HTTPField.Name("Idempotent-Replayed")!
   static let prefer = HTTPField.Name("Prefer")!

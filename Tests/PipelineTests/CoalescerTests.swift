@@ -66,6 +66,27 @@ struct CoalescerTests {
     #expect(coalescer.state.withLock { $0.lateSince } == nil, "the next spike is another one")
   }
 
+  @Test func `whoever comes in an overload is refused once it has lasted for longer than a spike`() async throws {
+    let batches = Batches()
+    let spike = Duration.seconds(3600)
+    let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 100, patience: .zero, spike: spike)
+    var started = batches.started.makeAsyncIterator()
+    let first = (0..<3).map { request in Task.immediate { await coalescer.submit(request) } }
+    try #require(await started.next()).finish()
+    let late = try #require(await started.next())
+    let lateSince = coalescer.state.withLock { $0.lateSince }
+    let since = try #require(lateSince)
+    // They come after it, so that none of them has waited for as long by then.
+    let others = (3..<20).map { request in Task.immediate { await coalescer.submit(request) } }
+    late.finish()
+    let next = try #require(await started.next())
+    let isFull = coalescer.state.withLock { coalescer.isFull($0, at: since.advanced(by: spike + .nanoseconds(1))) }
+    #expect(isFull)
+    next.finish()
+    for _ in 0..<8 { try #require(await started.next()).finish() }
+    for (request, task) in (first + others).enumerated() { #expect(await task.value == "answer to \(request)") }
+  }
+
   @Test func `an executor that is busy with other things holds up only its own requests`() async throws {
     let batches = Batches()
     let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, executor: globalConcurrentExecutor)

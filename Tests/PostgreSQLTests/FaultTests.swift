@@ -161,6 +161,19 @@ import Testing
     #expect(!connection.isOpen)
   }
 
+  @Test func `a transaction that is left idle for too long is ended by the server`() async throws {
+    var configuration = try configuration(await TestServer.shared(.postgres).url)
+    configuration.idleInTransactionTimeout = .milliseconds(100)
+    let connection = try await PostgresConnection.connect(configuration)
+    let error = try await postgresError {
+      try await connection.transaction { transaction in
+        _ = try await transaction.query(SQL.one)
+        try await eventually(within: .seconds(30), "the end is noticed") { !connection.isOpen }
+      }
+    }
+    #expect(error.code == .connectionLost)
+  }
+
   @Test func `a backend ended during a transaction fails it, and nothing is committed`() async throws {
     let connection = try await connect()
     let other = try await connect()

@@ -90,6 +90,21 @@ import Testing
     await next.close()
   }
 
+  @Test func `of what a durable classic queue holds, a restart leaves what is persistent`() async throws {
+    let queue = unique("queue")
+    let connection = try await connect(to: server)
+    try await connection.declareQueue(queue, arguments: ["x-queue-type": "classic"])
+    var sent = messages(0..<4, to: queue)
+    for number in [1, 3] { sent[number].isPersistent = false }
+    #expect(await connection.publish(sent) == Array(repeating: .confirmed, count: 4))
+    try await server.restart()
+    let next = try await connect(to: server)
+    #expect(numbers(try await take(2, from: next.consume(queue, prefetch: 4))) == [0, 2])
+    #expect(try await next.queueState(queue).messageCount == 0)
+    try await next.deleteQueue(queue)
+    await next.close()
+  }
+
   @Test func `publishes that wait for their confirms are unknown when the connection is lost`() async throws {
     let queue = unique("queue")
     let connection = try await connect(to: server)

@@ -82,6 +82,29 @@ import Testing
     }
   }
 
+  @Test func `a subscription that was lost many times stands again as soon as after the first`() async throws {
+    let server = try await TestServer.shared(.redis)
+    let proxy = try StallingProxy(to: server.port)
+    var configuration = try RedisConfiguration(url: server.url.replacing(":\(server.port)", with: ":\(proxy.port)"))
+    configuration.connectTimeout = .seconds(10)
+    configuration.commandTimeout = .seconds(20)
+    let subscription = RedisSubscription.start(configuration, channels: [unique("news")])
+    var events = subscription.events.makeAsyncIterator()
+    #expect(await events.next(isolation: #isolation) == .subscribed)
+    var gaps: [Duration] = []
+    for _ in 0..<10 {
+      let cut = ContinuousClock.now
+      proxy.cut()
+      #expect(code(of: await events.next(isolation: #isolation)) == .connectionLost)
+      #expect(await events.next(isolation: #isolation) == .subscribed)
+      gaps.append(ContinuousClock.now - cut)
+    }
+    // If the pauses went on doubling, each of these would last for half of the longest at least. A busy machine may delay some.
+    #expect(gaps.dropFirst(6).contains { $0 < .seconds(2.5) }, "\(gaps)")
+    await subscription.close()
+    proxy.close()
+  }
+
   @Test func `a subscription whose server hangs is lost in bounded time, and stands again when it goes on`() async throws {
     try await TestServer.withOwn(.redis) { server in
       let publisher = RedisClient.make(try configuration(of: server))

@@ -9,6 +9,9 @@ final class FakeQuarantine: Quarantine {
     var setAside: Set<CommandID> = []
     var notes = 0
     var clearances = 0
+    var refusals = 0
+    /// How many of the next calls find nobody.
+    var callsAway = 0
   }
 
   private let state = Mutex(State())
@@ -22,15 +25,21 @@ final class FakeQuarantine: Quarantine {
   /// How often something was noted.
   var notes: Int { state.withLock { $0.notes } }
   var clearances: Int { state.withLock { $0.clearances } }
+  /// How many calls found nobody.
+  var refusals: Int { state.withLock { $0.refusals } }
 
-  func commandsSetAside(in partition: Int) async throws(JournalFailure) -> Set<CommandID> { setAside }
+  func goAway(calls: Int) { state.withLock { $0.callsAway = calls } }
+
+  // MARK: Quarantine
+
+  func commandsSetAside(in partition: Int) async throws(JournalFailure) -> Set<CommandID> { try answering { $0.setAside } }
 
   func attempts(at commands: [CommandID]) async throws(JournalFailure) -> [CommandID: Attempts] {
-    attempts.filter { commands.contains($0.key) }
+    try answering { $0.attempts.filter { commands.contains($0.key) } }
   }
 
   func noteAttempt(at commands: [CommandID], in partition: Int) async throws(JournalFailure) -> [CommandID: Attempts] {
-    state.withLock { state in
+    try answering { state in
       state.notes += 1
       for command in commands {
         if commands.count == 1 {
@@ -44,13 +53,24 @@ final class FakeQuarantine: Quarantine {
   }
 
   func withdrawAttempt(at command: CommandID) async throws(JournalFailure) {
-    state.withLock { $0.attempts[command]?.alone -= 1 }
+    try answering { $0.attempts[command]?.alone -= 1 }
   }
 
   func clearAttempts(in partition: Int) async throws(JournalFailure) {
-    state.withLock { state in
+    try answering { state in
       state.attempts = [:]
       state.clearances += 1
+    }
+  }
+
+  private func answering<Answer>(_ body: (inout State) -> Answer) throws(JournalFailure) -> Answer {
+    try state.withLock { state throws(JournalFailure) in
+      if state.callsAway > 0 {
+        state.callsAway -= 1
+        state.refusals += 1
+        throw .unavailable("away")
+      }
+      return body(&state)
     }
   }
 }

@@ -14,6 +14,7 @@ final class FakeView: Projection {
     var comparisons: [Int: String] = [:]
     var isAway = false
     var projections = 0
+    var progress: [Progress] = []
     var beforeNextVersions: (@Sendable () async -> Void)?
   }
 
@@ -34,6 +35,8 @@ final class FakeView: Projection {
   func isComplete(_ partition: Int) -> Bool { state.withLock { $0.complete.contains(partition) } }
   func isNoted(_ partition: Int) -> Bool { state.withLock { $0.noted.contains(partition) } }
   var projections: Int { state.withLock { $0.projections } }
+  /// What was told to those that wait, in its order.
+  var progress: [Progress] { state.withLock { $0.progress } }
   /// Does something just before the next answer about versions is given.
   func beforeNextVersions(_ body: @escaping @Sendable () async -> Void) { state.withLock { $0.beforeNextVersions = body } }
 
@@ -43,7 +46,8 @@ final class FakeView: Projection {
     _ changes: [ViewChange], partition: Int, progress: Progress?
   ) async throws(ViewUnavailable) -> [ProjectionResult] {
     try answering { state in
-      changes.map { change in
+      if let progress { state.progress.append(progress) }
+      return changes.map { change in
         let version = state.versions[change.event] ?? 0
         guard version == change.fromVersion else {
           return version >= change.toVersion ? .done : .gap(viewVersion: version)

@@ -61,6 +61,15 @@ struct GroupCommitTests {
     for event in events { #expect(tables.decisions(of: event).count == 1) }
   }
 
+  @Test func `a shared transaction has its events in their order, whichever comes first`() async throws {
+    let tables = FakeJournal(events)
+    let journal = GroupCommit(tables)
+    let backwards = events.sorted { $0.id > $1.id }
+    let failures = await commitTogether(backwards.map { batch([.reserve(event: $0.id)], of: $0) }, to: journal)
+    #expect(failures.allSatisfy { $0 == nil })
+    #expect(tables.commits.map { $0.map(\.event) } == [backwards.reversed().map(\.id)])
+  }
+
   @Test(.timeLimit(.minutes(1))) func `partitions that commit while a transaction is under way share the next`() async throws {
     let tables = FakeJournal(events[0], events[1], events[2], events[3])
     let gate = GatedJournal(tables)

@@ -1,5 +1,6 @@
 import BackendsTestSupport
 import Pipeline
+import Synchronization
 import Testing
 import Ticketing
 
@@ -123,6 +124,32 @@ struct IsolationTests {
     let settlement = try await isolation.settleAlone(command, with: &settler) { false }
     #expect(settlement.decisions == 1 && settlement.undecidable.isEmpty)
     #expect(quarantine.notes == 5 && quarantine.attempts[command.command.id]?.alone == 1)
+  }
+
+  @Test func `a worker that is to stop does not wait for a database that is away`() async throws {
+    let journal = FakeJournal(event)
+    let isolation = try await isolation(journal)
+    var settler = Settler(journal: journal, now: wallClock, logger: quietLogger)
+    let command = commands(1)[0]
+    // Not for ever, so that a worker that waits for it is found out and ends.
+    quarantine.goAway(calls: 5)
+    await #expect(throws: CancellationError.self) {
+      _ = try await isolation.settleAlone(command, with: &settler) { true }
+    }
+    #expect(quarantine.refusals == 2, "the attempt could neither be noted nor withdrawn")
+  }
+
+  @Test func `a command that the journal refuses is decided twice alone before it is set aside`() async throws {
+    let journal = FakeJournal(event)
+    let isolation = try await isolation(journal)
+    let decisions = Mutex(0)
+    var settler = Settler(
+      journal: journal, now: wallClock, logger: quietLogger, deciding: { _ in decisions.withLock { $0 += 1 } })
+    let command = commands(1)[0]
+    journal.cause(.refused(command.command.id))
+    let settlement = try await isolation.settleAlone(command, with: &settler) { false }
+    let made = decisions.withLock { $0 }
+    #expect(made == 2 && settlement.undecidable.map(\.reason) == ["no room for it"])
   }
 
   @Test func `a command that was set aside and comes again is left alone until it is replayed, and then tried alone`()

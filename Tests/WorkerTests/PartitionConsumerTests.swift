@@ -1,5 +1,6 @@
 import BackendsTestSupport
 import Pipeline
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -17,12 +18,13 @@ struct PartitionConsumerTests {
 
   /// Runs the body beside a consumer of the queue, and its view's keeper.
   private func consuming(
-    _ journal: FakeJournal, now: @escaping @Sendable () -> Timestamp = wallClock, _ body: (PartitionConsumer) async throws -> Void
+    _ journal: FakeJournal, now: @escaping @Sendable () -> Timestamp = wallClock, time: Timekeeper = .system,
+    deciding: (@Sendable (Command) -> Void)? = nil, _ body: (PartitionConsumer) async throws -> Void
   ) async throws {
     let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, logger: quietLogger)
     let consumer = PartitionConsumer(
       partition: 0, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning, now: now,
-      logger: quietLogger, metrics: WorkerMetrics(metrics), watch: DecisionWatch { _, _ in })
+      time: time, logger: quietLogger, metrics: WorkerMetrics(metrics), watch: DecisionWatch { _, _ in }, deciding: deciding)
     try await withThrowingTaskGroup { group in
       group.addTask { await keeper.run() }
       group.addTask { await consumer.run() }
@@ -32,6 +34,16 @@ struct PartitionConsumerTests {
   }
 
   private func queued(_ commands: Command...) -> [QueuedCommand] { commands.map { QueuedCommand($0, ordinal: 1) } }
+
+  /// Requests with these places in the line.
+  private func requests(_ ordinals: ClosedRange<Int64>) -> [QueuedCommand] {
+    ordinals.map { QueuedCommand(.reserve(event: event.id), ordinal: $0) }
+  }
+
+  /// Has what is queued delivered to somebody who never acknowledges it.
+  private func deliverInVain() async throws {
+    _ = try await queue.subscribe(to: 0).take(PartitionConsumer.maximumMessages, waitingAtMost: .zero)
+  }
 
   @Test func `commands are decided, shown and acknowledged`() async throws {
     let journal = FakeJournal(event)
@@ -46,6 +58,19 @@ struct PartitionConsumerTests {
       #expect(metrics.text.contains("tickethub_worker_lag_seconds{partition=\"0\"} "))
     }
     #expect(metrics.text.contains("tickethub_worker_partitions 0.0\n") && !metrics.text.contains("partition=\"0\""))
+  }
+
+  @Test func `whoever waits is told how far and how fast the line moves`() async throws {
+    let journal = FakeJournal(event)
+    // No time passes but in decisions.
+    let clock = Mutex(ContinuousClock.now)
+    let time = Timekeeper(now: { clock.withLock { $0 } }, sleep: Timekeeper.system.sleep)
+    queue.publish(requests(6...7))
+    let deciding: @Sendable (Command) -> Void = { _ in clock.withLock { $0 = $0.advanced(by: .milliseconds(250)) } }
+    try await consuming(journal, time: time, deciding: deciding) { _ in
+      try await eventually("the acknowledgement") { queue.isEmpty }
+    }
+    #expect(view.progress == [Progress(ordinal: 7, rate: 4)])
   }
 
   @Test func `bytes that cannot be read are set aside alone, message or command`() async throws {
@@ -186,6 +211,29 @@ struct PartitionConsumerTests {
     }
     let ids = journal.decisions(of: event).map(\.command.id)
     #expect(ids.count == 60 && Set(ids).count == 60)
+  }
+
+  @Test func `what comes back is begun one at a time and noted, also where something new comes with it`() async throws {
+    let journal = FakeJournal(event)
+    queue.publish(requests(1...1))
+    try await deliverInVain()
+    queue.publish(requests(2...2))
+    try await consuming(journal) { _ in
+      try await eventually("the acknowledgements") { queue.isEmpty }
+    }
+    #expect(quarantine.notes == 2 && journal.decisions(of: event).count == 2)
+  }
+
+  @Test func `while commands are begun one at a time, nobody is told that the line moves before all of them are settled`()
+    async throws
+  {
+    let journal = FakeJournal(event)
+    queue.publish(requests(4...6))
+    try await deliverInVain()
+    try await consuming(journal) { _ in
+      try await eventually("the acknowledgement") { queue.isEmpty }
+    }
+    #expect(quarantine.notes == 3 && view.progress.map(\.ordinal) == [6])
   }
 
   @Test func `holds expire without any message`() async throws {

@@ -212,6 +212,16 @@ struct SettlerTests {
     #expect(journal.decisions(of: event).last?.outcome == .expired && settler.cache.nextExpiry == nil)
   }
 
+  @Test func `a hold that the former owner gives of an event that is in memory without holds expires too`() async throws {
+    let journal = FakeJournal(event)
+    var settler = settler(journal)
+    _ = try await settler.settle(queued(.release(random(), event: event.id)), mayBeDecided: false)
+    try journal.decideElsewhere([.reserve(event: event.id)], at: clock.now)
+    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
+    clock.advance(seconds: 11)
+    #expect(try await settler.settle([], mayBeDecided: false).decisions == 1)
+  }
+
   @Test func `a command for an unknown event is told apart, and its neighbours are decided`() async throws {
     let journal = FakeJournal(event)
     var settler = settler(journal)
@@ -225,7 +235,8 @@ struct SettlerTests {
     let journal = FakeJournal(events)
     var settler = settler(journal)
     for _ in 0..<2 {
-      let settlement = try await settler.settle(events.map { QueuedCommand(.reserve(event: $0.id), ordinal: 1) }, mayBeDecided: false)
+      let commands = events.map { QueuedCommand(.reserve(event: $0.id), ordinal: 1) }
+      let settlement = try await settler.settle(commands, mayBeDecided: false)
       #expect(settlement.undecidable.isEmpty && settlement.changes.count == events.count)
       clock.advance(seconds: 10)
     }

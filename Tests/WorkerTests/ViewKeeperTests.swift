@@ -44,6 +44,30 @@ struct ViewKeeperTests {
     }
   }
 
+  @Test func `a partition that is taken over is compared, also where its view is known to be complete`() async throws {
+    let journal = FakeJournal(event)
+    try await view.markComplete(0, since: view.beginComparison(of: 0))
+    // The former owner's last decision, which it did not come to show.
+    try journal.decideElsewhere([.reserve(event: event.id)])
+    try await keeping(journal) { _ in
+      try await eventually("it is shown") { view.version(of: event) == 1 }
+    }
+  }
+
+  @Test func `a view that lacks more than is read at a time is complete only with every reservation`() async throws {
+    let event = EventRecord.onSale([.standing(10_000)]).event
+    let journal = FakeJournal(event)
+    var settler = Settler(journal: journal, now: wallClock, logger: quietLogger)
+    let commands = (0..<2 * ViewCatchUp.piece + 1).map { _ in QueuedCommand(.reserve(event: event.id), ordinal: 1) }
+    _ = try await settler.settle(commands, mayBeDecided: false)
+    try await keeping(journal) { _ in
+      try await eventually("complete") { view.isComplete(0) }
+      #expect(view.version(of: event) == Int64(commands.count))
+      let missing = commands.filter { view.reservation($0.command.reservation) == nil }
+      #expect(missing.isEmpty)
+    }
+  }
+
   @Test func `a gap is filled from the journal`() async throws {
     let journal = FakeJournal(event)
     try await keeping(journal) { keeper in

@@ -68,7 +68,7 @@ extension ChannelPipeline.SynchronousOperations {
 
 /// Stops accepting while there are as many connections as may be; those that come then wait in the system's backlog. Those that are
 /// accepted at once may be more by all but one of ``Limits/accepted``.
-private final class ConnectionLimit: ChannelDuplexHandler {
+final class ConnectionLimit: ChannelDuplexHandler {
   typealias InboundIn = any Channel
   typealias OutboundIn = Never
 
