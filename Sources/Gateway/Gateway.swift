@@ -50,16 +50,20 @@ public struct GatewayDependencies: Sendable {
   }
 }
 
-/// The gateway's services: the HTTP server, last, and what must run beside it.
+/// The gateway's services: the HTTP servers, and what must run beside them. They are to be ended one by one, the last first.
 /// - Parameter adminPort: where `/metrics` is, with `/livez` and `/readyz` once more; nil for none.
 public func makeGateway(
   _ dependencies: GatewayDependencies, host: String, port: Int, adminPort: Int?
 ) -> [any Service] {
-  var (table, services) = makeRoutes(dependencies)
+  let routes = makeRoutes(dependencies)
+  var services = routes.services
   if let adminPort {
-    services.append(HTTPServer(makeAdminRoutes(dependencies), dependencies, name: "metrics", host: host, port: adminPort))
+    let table = makeAdminRoutes(dependencies, routes.health)
+    services.append(HTTPServer(table, dependencies, name: "metrics", host: host, port: adminPort))
   }
-  services.append(HTTPServer(table, dependencies, name: "gateway", host: host, port: port))
+  services.append(HTTPServer(routes.table, dependencies, name: "gateway", host: host, port: port))
+  // Ends before the server does, which waits until the requests are answered that are held here.
+  services.append(routes.waiters)
   return services
 }
 
@@ -70,16 +74,18 @@ extension HTTPServer {
   }
 }
 
-private func makeAdminRoutes(_ dependencies: GatewayDependencies) -> RouteTable {
+private func makeAdminRoutes(_ dependencies: GatewayDependencies, _ health: HealthRoutes) -> RouteTable {
   var table = RouteTable()
   MetricsRoute(metrics: dependencies.metrics).add(to: &table)
-  HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(
-    to: &table)
+  health.add(to: &table)
   return table
 }
 
-/// All operations, and the services that must run for them.
-func makeRoutes(_ dependencies: GatewayDependencies) -> (table: RouteTable, services: [any Service]) {
+/// All operations, and the services that must run for them; the waiters must be told first that the process is to stop.
+/// - Parameter time: how the limit of a probe is measured.
+func makeRoutes(
+  _ dependencies: GatewayDependencies, time: Timekeeper = .system
+) -> (table: RouteTable, health: HealthRoutes, services: [any Service], waiters: Waiters) {
   let authenticator = Authenticator(
     authority: dependencies.authority, accounts: dependencies.accounts, now: dependencies.now, logger: dependencies.logger)
   let limiter = RateLimiter(dependencies.limits, counter: dependencies.rates, now: dependencies.now)
@@ -113,10 +119,11 @@ func makeRoutes(_ dependencies: GatewayDependencies) -> (table: RouteTable, serv
   ).add(to: &table)
   DeadLetterRoutes(authenticator: authenticator, deadLetters: dependencies.deadLetters, logger: dependencies.logger).add(
     to: &table)
-  HealthRoutes(publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations).add(
-    to: &table)
+  let health = HealthRoutes(
+    publisher: dependencies.publisher, view: dependencies.view, reservations: dependencies.reservations, time: time)
+  health.add(to: &table)
   ContractRoutes().add(to: &table)
-  return (table, [authenticator, waiters, keeper, ConnectionKeeper(publisher: dependencies.publisher)])
+  return (table, health, [authenticator, keeper, ConnectionKeeper(publisher: dependencies.publisher)], waiters)
 }
 
 /// Has the connection to the broker made again as soon as it can be, so that it is not a client's request that finds it gone.

@@ -9,6 +9,11 @@ final class FakeReservationStore: ReservationStore {
     var reservations: [ReservationID: ReservationRecord] = [:]
     var availability: Availability?
     var seats: ViewedSeats?
+    /// Whether who asks if it is ready gets no answer, cancelled or not, until ``letGo()``.
+    var hangs = false
+    var hanging: [CheckedContinuation<Void, Never>] = []
+    /// How often it was asked if it is ready.
+    var looks = 0
   }
 
   private let state = Mutex(State())
@@ -41,7 +46,29 @@ final class FakeReservationStore: ReservationStore {
     return state.withLock { $0.seats }
   }
 
-  func isReady() async -> Bool { state.withLock { !$0.isAway } }
+  func isReady() async -> Bool {
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      let hangs = state.withLock { state in
+        state.looks += 1
+        if state.hangs { state.hanging.append(continuation) }
+        return state.hangs
+      }
+      if !hangs { continuation.resume() }
+    }
+    return state.withLock { !$0.isAway }
+  }
+
+  var looks: Int { state.withLock { $0.looks } }
+
+  func letGo() {
+    let hanging = state.withLock { state in
+      let hanging = state.hanging
+      state.hanging = []
+      state.hangs = false
+      return hanging
+    }
+    for continuation in hanging { continuation.resume() }
+  }
 }
 
 /// Accounts in memory. Passwords are kept as they are.

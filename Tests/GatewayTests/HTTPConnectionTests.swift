@@ -213,6 +213,22 @@ struct HTTPConnectionTests {
     #expect(answer.components(between: "\r\n\r\n", and: "HTTP/1.1") == ["GET /echo "])
   }
 
+  @Test(arguments: ["nonsense\r\n\r\n", "GET /echo HTTP/1.1\r\nX: \(String(repeating: "x", count: 140_000))\r\n\r\n"])
+  func `what is no HTTP takes no answer from the request before it, which is the last one then`(rest: String) async throws {
+    let client = try Client()
+    #expect(try client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n\(rest)") == "")
+    #expect(try client.send(rest) == "")
+    #expect(client.reads == 0)
+    client.gate.open()
+    let answer = try await client.nextAnswer()
+    #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
+    #expect(answer.contains("\r\nConnection: close\r\n"))
+    #expect(answer.components(between: "\r\n\r\n", and: "HTTP/1.1") == ["waited"])
+    #expect(client.hasClosedItsSide)
+    #expect(try client.send(get) == "")
+    #expect(client.isOpen, "the client has the time to read its answer")
+  }
+
   @Test func `random bytes are answered or waited for, and never stop the process`() throws {
     var generator = SeededGenerator(seed: 6)
     for _ in 0..<2000 {

@@ -48,4 +48,16 @@ struct HeldPollTests {
     let answer = try await answer { await $0.triggerGracefulShutdown() }
     #expect(answer["status"] == .string("queued"))
   }
+
+  @Test func `a poll that comes after that is not held at all`() async throws {
+    let group = ServiceGroup(services: gateway.services, logger: .silent)
+    await group.triggerGracefulShutdown()
+    try await group.run()
+    let queued = try await gateway.send(
+      .post, "/v1/events/\(EventID(0xE))/reservations", [.idempotencyKey: "key"],
+      body: #"{"selection":{"section":"floor","quantity":2}}"#)
+    #expect(queued["status"] == .string("queued"))
+    let answer = try await gateway.send(.get, "/v1/reservations/\(id)", [.prefer: "wait=30"])
+    #expect(answer["status"] == .string("queued"))
+  }
 }

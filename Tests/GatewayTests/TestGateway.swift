@@ -27,14 +27,15 @@ struct TestGateway {
   let services: [any Service]
 
   /// With ``EventRecord/sample(id:status:startsAt:)`` in its catalogue.
-  init(limits: RateLimits = RateLimits()) {
+  /// - Parameter time: how the limit of a probe is measured.
+  init(limits: RateLimits = RateLimits(), time: Timekeeper = .system) {
     let dependencies = GatewayDependencies(
       publisher: publisher, view: view, catalogue: catalogue, changes: feed, events: events, reservations: reservations,
       accounts: accounts, deadLetters: deadLetters, authority: authority, partitioning: Partitioning(count: 16), rates: rates,
       limits: limits, metrics: metrics, now: { present }, logger: .silent)
-    let routes = makeRoutes(dependencies)
+    let routes = makeRoutes(dependencies, time: time)
     responder = Responder(routes.table, metrics: metrics, logger: .silent)
-    services = routes.services
+    services = routes.services + [routes.waiters]
     catalogue.put(.sample())
   }
 

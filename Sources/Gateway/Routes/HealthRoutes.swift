@@ -3,12 +3,22 @@ import Pipeline
 
 /// Whether the process runs, and whether it can do its work.
 struct HealthRoutes: Sendable {
-  /// A check that takes longer has failed.
-  private static let patience = Duration.seconds(2)
+  /// Without the broker there is nothing to do; a gateway that is only slow should not be sent away for it.
+  private static let brokerPatience = Duration.seconds(2)
+  /// Less than the second that a probe commonly waits: what the sale goes on without must not keep the probe waiting.
+  private static let patience = Duration.milliseconds(900)
 
-  let publisher: any CommandPublisher
-  let view: any ReservationView
-  let reservations: any ReservationStore
+  private let broker: DependencyCheck
+  private let redis: DependencyCheck
+  private let database: DependencyCheck
+
+  init(
+    publisher: any CommandPublisher, view: any ReservationView, reservations: any ReservationStore, time: Timekeeper
+  ) {
+    broker = DependencyCheck(limit: Self.brokerPatience, time: time) { await publisher.obstacle() }
+    redis = DependencyCheck(limit: Self.patience, time: time) { await view.isReady() ? nil : "does not answer" }
+    database = DependencyCheck(limit: Self.patience, time: time) { await reservations.isReady() ? nil : "does not answer" }
+  }
 
   func add(to table: inout RouteTable) {
     LivenessRoute().add(to: &table)
@@ -17,27 +27,14 @@ struct HealthRoutes: Sendable {
 
   /// Without the broker no request can be taken. Without Redis or PostgreSQL the sale goes on.
   @Sendable private func ready(_ request: Request) async throws -> Response {
-    async let broker = inTime { await publisher.obstacle() }
-    async let redis = inTime { await view.isReady() ? nil : "does not answer" }
-    async let database = inTime { await reservations.isReady() ? nil : "does not answer" }
+    async let brokerTrouble = broker.trouble()
+    async let redisTrouble = redis.trouble()
+    async let databaseTrouble = database.trouble()
     let checks: [(name: StaticString, trouble: String?)] = await [
-      ("rabbitmq", broker), ("redis", redis), ("postgresql", database),
+      ("rabbitmq", brokerTrouble), ("redis", redisTrouble), ("postgresql", databaseTrouble),
     ]
-    if await broker != nil { return health(.serviceUnavailable, "failing", checks) }
+    if await brokerTrouble != nil { return health(.serviceUnavailable, "failing", checks) }
     return health(.ok, checks.allSatisfy { $0.trouble == nil } ? "ok" : "degraded", checks)
-  }
-
-  /// What is wrong, nil if nothing is.
-  private func inTime(_ check: @escaping @Sendable () async -> String?) async -> String? {
-    await withTaskGroup(of: String?.self) { group in
-      group.addTask { await check() }
-      group.addTask {
-        try? await Task.sleep(for: Self.patience)
-        return "does not answer in time"
-      }
-      defer { group.cancelAll() }
-      return await group.next() ?? nil
-    }
   }
 }
 

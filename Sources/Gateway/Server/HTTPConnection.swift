@@ -186,10 +186,25 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     switch error {
+    case is HTTPParserError where isAnswering: answerLast()
     case HTTPParserError.headerOverflow: giveUp(context, .headersTooLarge)
     case is HTTPParserError: giveUp(context, Problem(.validationFailed, "This is not HTTP/1.1.", status: .badRequest))
+    // More bytes after those that were no HTTP. To close the connection because of them could lose the last answer.
+    case is ByteToMessageDecoderError: break
     default: context.close(promise: nil)
     }
+  }
+
+  private var isAnswering: Bool {
+    if case .answering = state { true } else { false }
+  }
+
+  /// Leaves it at the answer that is being made, since what follows its request can't be understood. A refusal in
+  /// place of that answer would be taken for it, although what was asked may have been done.
+  private func answerLast() {
+    isLast = true
+    // What is pending holds the reading back until the answer is on its way, and is dropped then.
+    if pending.isEmpty { pending.append(.end(nil)) }
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
