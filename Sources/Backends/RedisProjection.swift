@@ -170,7 +170,7 @@ public struct RedisProjection: Projection {
   private static func appendToList(_ reservation: ReservationRecord, _ pipeline: inout RedisPipeline) {
     let key = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
     pipeline.append("ZADD", key, 0, .bytes(reservation.pageMark.listMember))
-    pipeline.append("EXPIRE", key, .integer(viewLifetimeSeconds))
+    pipeline.append("EXPIRE", key, .integer(listLifetimeSeconds))
   }
 
   public func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64] {
@@ -231,16 +231,30 @@ public struct RedisProjection: Projection {
   }
 }
 
+extension RedisPipeline {
+  /// Asks for the server's run and the partitions' keys: one reply more than there are partitions.
+  mutating func appendMarks(of partitions: some Collection<Int>, by key: (Int) -> String) {
+    append("INFO", "server")
+    for partition in partitions { append("GET", .string(key(partition))) }
+  }
+}
+
 extension RedisClient {
   /// The partitions whose key holds the present run of the server: one that holds another may have been restored from an old copy.
   func partitions(
     _ partitions: some Collection<Int>, markedBy key: (Int) -> String
   ) async throws(ViewUnavailable) -> Set<Int> {
     var pipeline = RedisPipeline()
-    pipeline.append("INFO", "server")
-    for partition in partitions { pipeline.append("GET", .string(key(partition))) }
+    pipeline.appendMarks(of: partitions, by: key)
     let replies = try await ask(pipeline)
-    let run = try Self.runID(in: replies[0])
+    return try Self.marked(partitions, in: replies[...])
+  }
+
+  /// The same, from the replies to what ``RedisPipeline/appendMarks(of:by:)`` appended.
+  static func marked(
+    _ partitions: some Collection<Int>, in replies: ArraySlice<RedisReply>
+  ) throws(ViewUnavailable) -> Set<Int> {
+    let run = try runID(in: replies.first ?? .null)
     return Set(zip(partitions, replies.dropFirst()).filter { $0.1.string == run }.map(\.0))
   }
 

@@ -95,7 +95,7 @@ public struct RedisView: ReservationView {
     for reservation in reservations {
       let list = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
       pipeline.append("ZADD", list, 0, .bytes(reservation.pageMark.listMember))
-      pipeline.append("EXPIRE", list, .integer(viewLifetimeSeconds))
+      pipeline.append("EXPIRE", list, .integer(listLifetimeSeconds))
       pipeline.append(
         "SET", .string(RedisKeys.reservation(reservation.id)), .bytes(reservation.encoded), "NX", "GET", "EX",
         .integer(viewLifetimeSeconds))
@@ -206,27 +206,33 @@ public struct RedisView: ReservationView {
   }
 
   public func reservations(
-    of customer: CustomerID, after mark: PageMark?, limit: Int
+    of customer: CustomerID, in partitioning: Partitioning, after mark: PageMark?, limit: Int
   ) async throws(ViewUnavailable) -> [ReservationRecord]? {
     // Once more where entries had to be put right, and then as it is: the next reader goes on with it.
-    guard let (records, isRight) = try await listed(of: customer, after: mark, limit: limit) else { return nil }
+    guard let (records, isRight) = try await listed(of: customer, in: partitioning, after: mark, limit: limit) else { return nil }
     if isRight { return records }
-    return try await listed(of: customer, after: mark, limit: limit)?.records
+    return try await listed(of: customer, in: partitioning, after: mark, limit: limit)?.records
   }
 
   /// The records that a customer's list names in a range, and whether all of its entries are theirs. A request that was repeated may
-  /// have left an entry of another time than that of its decision: such entries are put right.
+  /// have left an entry of another time than that of its decision: such entries are put right. Nil where the view may lack some.
   private func listed(
-    of customer: CustomerID, after mark: PageMark?, limit: Int
+    of customer: CustomerID, in partitioning: Partitioning, after mark: PageMark?, limit: Int
   ) async throws(ViewUnavailable) -> (records: [ReservationRecord], isRight: Bool)? {
     let list = RedisArgument.string(RedisKeys.reservations(of: customer))
     var range = RedisPipeline()
     range.append(
       "ZREVRANGEBYLEX", list, mark.map { .bytes(Array("(".utf8) + $0.listMember) } ?? "+", "-", "LIMIT", 0, .integer(Int64(limit))
     )
-    let members = (try await redis.ask(range)[0].array ?? []).compactMap(\.bytes)
+    // Behind the range: where the view is emptied between the two, its marks are gone.
+    range.appendMarks(of: 0..<partitioning.count, by: RedisKeys.complete)
+    let replies = try await redis.ask(range)
+    let complete = try RedisClient.marked(0..<partitioning.count, in: replies.dropFirst())
+    if complete.count < partitioning.count { return nil }
+    let members = (replies[0].array ?? []).compactMap(\.bytes)
     let ids = members.compactMap(PageMark.id(ofListMember:)).map { ReservationID($0) }
-    if ids.isEmpty { return ([], true) }
+    // A list that was lost looks like this. A later page is not empty either where the page before it has said that it is there.
+    if ids.isEmpty { return nil }
     var reads = RedisPipeline()
     for id in ids { reads.append("GET", .string(RedisKeys.reservation(id))) }
     var records: [ReservationRecord] = []

@@ -16,7 +16,7 @@ public enum DerivedIdentity {
     return ReservationID(event.rawValue & ~ownBits | derived & ownBits)
   }
 
-  /// The command that a user gives about a reservation. Releases have no key: every one is the same.
+  /// The command that a user gives about a reservation. Releases have no key of their own: every one of the same version is the same.
   public static func command(_ name: String, about reservation: ReservationID, by user: CustomerID, key: String = "") -> CommandID
   {
     CommandID(uuid(user, "\(name) \(reservation)", key))

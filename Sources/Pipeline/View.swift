@@ -10,6 +10,11 @@ public struct ViewUnavailable: Error, Sendable, CustomStringConvertible {
 /// keeps it for good.
 public let viewLifetimeSeconds: Int64 = 7 * 24 * 60 * 60
 
+/// How long the view keeps a customer's list to which nothing is added, in seconds: much longer than the records that it names.
+/// An entry whose record is gone makes the reader ask the database, while a list that is gone would look like one that was never
+/// there, and like a whole one with the next reservation.
+public let listLifetimeSeconds: Int64 = 400 * 24 * 60 * 60
+
 /// What the gateway reads from Redis about reservations and what is left, and what it notes there.
 public protocol ReservationView: Sendable {
   /// Hands out places in the partitions' lines, so many in each, and says how far the lines have come.
@@ -25,8 +30,11 @@ public protocol ReservationView: Sendable {
   func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable)
   /// The reservation; nil where the view does not know it, which does not mean that it does not exist.
   func reservation(_ id: ReservationID) async throws(ViewUnavailable) -> ReservationRecord?
-  /// A customer's reservations, newest first, from the one after `after`. Nil where the view does not have them all.
-  func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(ViewUnavailable) -> [ReservationRecord]?
+  /// A customer's reservations, newest first, from the one after `after`. Nil where the view does not have them all: where not
+  /// all partitions are known to be complete in it, or a record is gone. Nil too where there are none: their list may be lost.
+  func reservations(
+    of customer: CustomerID, in partitioning: Partitioning, after: PageMark?, limit: Int
+  ) async throws(ViewUnavailable) -> [ReservationRecord]?
   /// How far a partition's line has come.
   func progress(of partition: Int) async throws(ViewUnavailable) -> Progress
   /// What is left of an event; nil where the view does not know.

@@ -303,7 +303,9 @@ struct SimulatedReservationView: ReservationView {
   }
 
   // No simulated client asks for these.
-  func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(ViewUnavailable) -> [ReservationRecord]? {
+  func reservations(
+    of customer: CustomerID, in partitioning: Partitioning, after: PageMark?, limit: Int
+  ) async throws(ViewUnavailable) -> [ReservationRecord]? {
     throw ViewUnavailable("not simulated")
   }
   func availability(of event: Event, in partition: Int) async throws(ViewUnavailable) -> Availability? {

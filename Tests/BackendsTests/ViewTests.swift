@@ -8,6 +8,13 @@ import Ticketing
 
 struct ViewTests {
   private let event: EventID = random()
+  private static let partitioning = Partitioning(count: 2)
+
+  private func listed(
+    of customer: CustomerID, in view: RedisView, after mark: PageMark? = nil, limit: Int = 9
+  ) async throws -> [ReservationRecord]? {
+    try await view.reservations(of: customer, in: Self.partitioning, after: mark, limit: limit)
+  }
 
   @Test func `a reservation is noted once`() async throws {
     try await withRedis { redis async throws in
@@ -19,7 +26,7 @@ struct ViewTests {
       let other = ReservationRecord.queued(event, by: record.customer, at: record.createdAt.adding(seconds: 2))
       #expect(try await view.note([repeated, other]) == [record, nil])
       #expect(try await view.reservation(record.id) == record)
-      #expect(try await view.reservations(of: record.customer, after: nil, limit: 9) == [other, record])
+      #expect(try await RedisStoredView(redis).lists(of: [record.customer], limit: 9) == [[other.id, record.id]])
     }
   }
 
@@ -27,8 +34,8 @@ struct ViewTests {
     try await TestServer.withOwn(.redis) { server in
       let proxy = try StallingProxy(to: server.port)
       let stalling = try redisConfiguration(of: server, commandTimeout: .seconds(60), through: proxy)
-      try await withRedis(redisConfiguration(of: server)) { direct in
-        try await withRedis(stalling) { redis in
+      try await withRedis(redisConfiguration(of: server)) { direct async throws in
+        try await withRedis(stalling) { redis async throws in
           let record = ReservationRecord.queued(event)
           // The reservation is listed, and not noted yet.
           proxy.behave(.stallBefore("NX\r\n"))
@@ -40,14 +47,15 @@ struct ViewTests {
           proxy.behave(.forward)
           await #expect(throws: ViewUnavailable.self) { try await noted.value }
           _ = try await RedisView(direct).note([record])
-          #expect(try await RedisView(direct).reservations(of: record.customer, after: nil, limit: 9) == [record])
+          #expect(try await RedisView(direct).reservation(record.id) == record)
+          #expect(try await RedisStoredView(direct).lists(of: [record.customer], limit: 9) == [[record.id]])
         }
       }
     }
   }
 
   @Test func `what was noted and is not listed is listed when its request comes again, by its first time`() async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let record = ReservationRecord.queued(event)
       _ = try await view.note([record])
@@ -56,7 +64,7 @@ struct ViewTests {
       repeated.createdAt = record.createdAt.adding(seconds: 1)
       #expect(try await view.note([repeated]) == [record])
       #expect(try await RedisStoredView(redis).areListed([(record.customer, record.pageMark)]) == [true])
-      #expect(try await view.reservations(of: record.customer, after: nil, limit: 9) == [record])
+      #expect(try await RedisStoredView(redis).lists(of: [record.customer], limit: 9) == [[record.id]])
     }
   }
 
@@ -78,7 +86,7 @@ struct ViewTests {
   }
 
   @Test func `a note is withdrawn with its entry in the list unless it was decided`() async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let now = wallClock()
       let decided = ReservationRecord.queued(event, at: now)
@@ -89,13 +97,13 @@ struct ViewTests {
       try await view.withdraw([decided, undecided])
       #expect(try await view.reservation(decided.id) == decision)
       #expect(try await view.reservation(undecided.id) == nil)
-      #expect(try await view.reservations(of: decided.customer, after: nil, limit: 9) == [decision])
+      #expect(try await RedisStoredView(redis).lists(of: [decided.customer], limit: 9) == [[decided.id]])
       #expect(try await view.note([undecided]) == [nil], "it may be noted anew")
     }
   }
 
   @Test func `a note that a repeated request relies on is withdrawn by the last of them`() async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let first = ReservationRecord.queued(event)
       var (second, third) = (first, first)
@@ -106,10 +114,10 @@ struct ViewTests {
       try await view.withdraw([first])
       try await view.withdraw([first])
       #expect(try await view.reservation(first.id) == first)
-      #expect(try await view.reservations(of: first.customer, after: nil, limit: 9) == [first])
+      #expect(try await RedisStoredView(redis).lists(of: [first.customer], limit: 9) == [[first.id]])
       try await view.withdraw([first])
       #expect(try await view.reservation(first.id) == nil)
-      #expect(try await view.reservations(of: first.customer, after: nil, limit: 9) == [])
+      #expect(try await RedisStoredView(redis).lists(of: [first.customer], limit: 9) == [[]])
       #expect(try await view.note([second]) == [nil], "it may be noted anew")
       try await view.withdraw([second])
       #expect(try await view.reservation(first.id) == nil, "and nobody relies on it any more")
@@ -117,7 +125,7 @@ struct ViewTests {
   }
 
   @Test func `another request under the same key does not rely on the note`() async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let first = ReservationRecord.queued(event)
       var other = first
@@ -130,7 +138,7 @@ struct ViewTests {
   }
 
   @Test func `places in line are distinct and follow each other`() async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let partitions = [211, 212]
       var taken: [Int: [Int64]] = [:]
@@ -156,7 +164,7 @@ struct ViewTests {
   }
 
   @Test func `a line that was lost goes on where it was, for those that know it and for others`() async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let (view, other) = (RedisView(redis), RedisView(redis))
       #expect(try await view.takePlaces([213: 1000])[213]?.first == 1)
       try await show(Progress(ordinal: 400, rate: 50), of: 213, redis)
@@ -182,7 +190,7 @@ struct ViewTests {
   }
 
   @Test func `a command about a reservation is remembered`() async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let (command, reservation): (CommandID, ReservationID) = (random(), random())
       try await view.remember(command, about: reservation)
@@ -195,7 +203,7 @@ struct ViewTests {
   @Test func `a request that was noted, and decided as it was repeated, is listed once, by the time of its decision`()
     async throws
   {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let now = wallClock()
       let older = ReservationRecord.queued(event, at: now)
@@ -206,15 +214,16 @@ struct ViewTests {
       decided.createdAt = now.adding(seconds: 1)
       let change = ViewChange(event, from: 0, to: 1, [decided])
       _ = try await RedisProjection(redis).project([change], partition: 0, progress: nil)
-      #expect(try await view.reservations(of: older.customer, after: nil, limit: 9) == [decided, older])
-      #expect(try await view.reservations(of: older.customer, after: nil, limit: 1) == [decided])
-      #expect(try await view.reservations(of: older.customer, after: decided.pageMark, limit: 9) == [older])
+      try await markComplete(Self.partitioning, in: redis)
+      #expect(try await listed(of: older.customer, in: view) == [decided, older])
+      #expect(try await listed(of: older.customer, in: view, limit: 1) == [decided])
+      #expect(try await listed(of: older.customer, in: view, after: decided.pageMark) == [older])
     }
   }
 
   @Test(arguments: [1, 7, 10, 100])
   func `a customer's reservations come newest first, each once, whatever the page`(limit: Int) async throws {
-    try await withRedis { redis in
+    try await withRedis { redis async throws in
       let view = RedisView(redis)
       let customer: CustomerID = random()
       let now = wallClock()
@@ -223,15 +232,73 @@ struct ViewTests {
       times.append(Timestamp(microseconds: -1))
       let records = times.shuffled().map { ReservationRecord.queued(event, by: customer, at: $0) }
       _ = try await view.note(records)
+      try await markComplete(Self.partitioning, in: redis)
 
       var listed: [ReservationRecord] = []
-      while true {
-        let page = try #require(try await view.reservations(of: customer, after: listed.last?.pageMark, limit: limit))
+      while let page = try await view.reservations(
+        of: customer, in: Self.partitioning, after: listed.last?.pageMark, limit: limit)
+      {
         #expect(page.count == min(limit, records.count - listed.count))
         listed += page
         if page.isEmpty || listed.count > records.count { break }
       }
       #expect(listed == records.sorted { ($0.createdAt, $0.id) > ($1.createdAt, $1.id) })
+    }
+  }
+
+  @Test func `a customer's list that is gone is none, on its first page and on later ones`() async throws {
+    try await withRedis { redis async throws in
+      let view = RedisView(redis)
+      let record = ReservationRecord.queued(event)
+      _ = try await view.note([record])
+      try await markComplete(Self.partitioning, in: redis)
+      let newer = PageMark(time: record.createdAt.adding(seconds: 1), id: 1)
+      #expect(try await listed(of: record.customer, in: view) == [record])
+      #expect(try await listed(of: record.customer, in: view, after: newer) == [record])
+      #expect(try await redis.command("DEL", arguments: ["th:{\(record.customer)}:reservations"]) == .integer(1))
+      #expect(try await listed(of: record.customer, in: view) == nil)
+      #expect(try await listed(of: record.customer, in: view, after: newer) == nil)
+    }
+  }
+
+  @Test func `a customer's list of which a record is gone is none`() async throws {
+    try await withRedis { redis async throws in
+      let view = RedisView(redis)
+      let older = ReservationRecord.queued(event)
+      let newer = ReservationRecord.queued(event, by: older.customer, at: older.createdAt.adding(seconds: 1))
+      _ = try await view.note([older, newer])
+      try await markComplete(Self.partitioning, in: redis)
+      let key = RedisArgument.string("th:{\(older.id.description.prefix(8))}:reservation:\(older.id)")
+      #expect(try await redis.command("DEL", key) == .integer(1))
+      #expect(try await view.reservations(of: older.customer, in: Self.partitioning, after: nil, limit: 9) == nil)
+      #expect(try await view.reservations(of: older.customer, in: Self.partitioning, after: nil, limit: 1) == [newer])
+    }
+  }
+
+  @Test func `customers' lists are none until all partitions are complete, and again when the view is emptied or of another run`()
+    async throws
+  {
+    try await TestServer.withOwn(.redis) { server in
+      try await withRedis(redisConfiguration(of: server)) { redis async throws in
+        let view = RedisView(redis)
+        let record = ReservationRecord.queued(event)
+        _ = try await view.note([record])
+        for count in 0..<Self.partitioning.count {
+          #expect(try await listed(of: record.customer, in: view) == nil)
+          try await markComplete(Partitioning(count: count + 1), in: redis)
+        }
+        #expect(try await listed(of: record.customer, in: view) == [record])
+        // As a copy of before a restart would have it.
+        _ = try await redis.command("SET", arguments: ["th:{p1}:complete", "another run"])
+        #expect(try await listed(of: record.customer, in: view) == nil)
+        try await markComplete(Self.partitioning, in: redis)
+        #expect(try await listed(of: record.customer, in: view) == [record])
+
+        _ = try await redis.command("FLUSHALL")
+        // What is shown first is not all.
+        _ = try await view.note([ReservationRecord.queued(event, by: record.customer)])
+        #expect(try await listed(of: record.customer, in: view) == nil)
+      }
     }
   }
 }

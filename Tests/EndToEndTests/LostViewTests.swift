@@ -9,7 +9,8 @@ import TicketHubTestSupport
     let hub = try await TicketHub()
     try await hub.startWorker()
     let event = try await hub.event()
-    let early = try await hub.customer().reserve(.tickets(1), of: event)
+    let first = hub.customer()
+    let early = try await first.reserve(.tickets(1), of: event)
     #expect(early.status == "held")
     try await eventually("what is queued is known") { try await self.status(of: "/v1/reservations/\(UUID())", at: hub) == 404 }
 
@@ -25,12 +26,14 @@ import TicketHubTestSupport
     let before = try #require(waiting.last?.queue?.position)
     let url = hub.redis.url.replacing("://:", with: "://default:")
     #expect(try await outcome(of: ["redis-cli", "--no-auth-warning", "-u", url, "FLUSHALL"]).output == "OK\n")
+    #expect(try await listed(by: first) == [early.id], "the database still has it")
 
     let next = try await customer.ask(.tickets(1), of: event).decoded(as: Reservation.self)
     #expect(next.queue?.position == before + 1)
     var answers: Set<Int> = []
     while try await count("pg_sleep", at: hub) > 0 {
       for reservation in waiting { answers.insert(try await status(of: reservation.path, as: customer, at: hub)) }
+      #expect(try await listed(by: first) == [early.id])
       try await Task.sleep(for: .milliseconds(50))
     }
     #expect(answers.isSubset(of: [503, 200]) && answers.contains(503))
@@ -46,6 +49,10 @@ import TicketHubTestSupport
 
   private func status(of path: String, as customer: Customer? = nil, at hub: TicketHub) async throws -> Int {
     try await hub.gateway.get(path, as: (customer ?? hub.customer()).token).status
+  }
+
+  private func listed(by customer: Customer) async throws -> [UUID] {
+    try await customer.gateway.get("/v1/reservations", as: customer.token).decoded(as: Page<Reservation>.self).items.map(\.id)
   }
 
   private func count(_ words: String, at hub: TicketHub) async throws -> Int {

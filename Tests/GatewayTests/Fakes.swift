@@ -10,6 +10,8 @@ final class FakeView: ReservationView {
     var losesAnswers = false
     /// Whether all that is queued is known to be noted.
     var knowsWhatIsQueued = true
+    /// Whether all partitions are known to be complete.
+    var isComplete = true
     /// By partition.
     var lines: [Int: Int64] = [:]
     var progress: [Int: Progress] = [:]
@@ -88,9 +90,10 @@ final class FakeView: ReservationView {
   }
 
   func reservations(
-    of customer: CustomerID, after: PageMark?, limit: Int
+    of customer: CustomerID, in partitioning: Partitioning, after: PageMark?, limit: Int
   ) async throws(ViewUnavailable) -> [ReservationRecord]? {
-    try present { state in newest(state.reservations, of: customer, after: after, limit: limit) }
+    let page = try present { state in newest(state.reservations, of: customer, after: after, limit: limit) }
+    return page.isEmpty || !get(\.isComplete) ? nil : page
   }
 
   func progress(of partition: Int) async throws(ViewUnavailable) -> Progress {

@@ -214,6 +214,21 @@ struct ReservationOperationTests {
     #expect(try await gateway.pages(of: "/v1/reservations?limit=2") == [[5, 4], [3, 2], [1]])
   }
 
+  @Test(arguments: [true, false])
+  func `a customer's list is the database's where the view may lack some of it, or has none`(isComplete: Bool) async throws {
+    for id in 1...3 { _ = put(.held, id: UInt128(id)) }
+    let records = gateway.view.get(\.reservations)
+    gateway.reservations.set { $0.reservations = records }
+    gateway.view.set { state in
+      state.isComplete = isComplete
+      // The rest of it, and where that says nothing, none.
+      state.reservations = isComplete ? [:] : records.filter { $0.key == ReservationID(2) }
+    }
+    #expect(try await gateway.pages(of: "/v1/reservations?limit=2") == [[3, 2], [1]])
+    gateway.reservations.set { $0.isAway = true }
+    #expect(try await gateway.send(.get, "/v1/reservations").status == 503)
+  }
+
   @Test(arguments: ["wait=30", "wait=5, ;", "wait=60"])
   func `a request to wait is answered at once where there is nothing to wait for`(prefer: String) async throws {
     let answer = try await gateway.send(.get, put(.held), [.prefer: prefer])
@@ -247,6 +262,16 @@ struct ReservationOperationTests {
     let answer = try await gateway.send(.post, "\(path)/extensions", [.idempotencyKey: "more"])
     #expect(answer.status == http)
     #expect(gateway.publisher.messages.count == (http == 202 ? 1 : 0))
+  }
+
+  @Test func `giving back is the same command until the reservation has changed`() async throws {
+    let path = put(.held)
+    for _ in 0..<2 { #expect(try await gateway.send(.delete, path).status == 202) }
+    // A release that is decided before its reservation comes to nothing, and must not stand for the next.
+    gateway.view.set { $0.reservations[ReservationID(1)]?.version = 2 }
+    #expect(try await gateway.send(.delete, path).status == 202)
+    let ids = gateway.publisher.messages.flatMap(\.commands).map(\.command.id)
+    #expect(ids.count == 3 && ids[0] == ids[1] && ids[1] != ids[2])
   }
 
   @Test func `an extension asked for again is accepted again, whatever it led to`() async throws {

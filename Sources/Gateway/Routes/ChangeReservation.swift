@@ -23,7 +23,8 @@ struct ChangeReservation: Sendable {
     let record = try await reader.reservation(request.identifier("reservation_id"), of: user.user)
     switch record.status {
     case .queued, .held:
-      let id = DerivedIdentity.command("release", about: record.id, by: user.user)
+      // Of what the client gives back as it stands: a release that came to nothing must not stand for those that come later.
+      let id = DerivedIdentity.command("release", about: record.id, by: user.user, key: "\(record.version)")
       return try await queue(.release(record.id), id, record)
     case .released: return try await accepted(record)
     case .paying, .confirmed, .rejected, .expired, .refunded:

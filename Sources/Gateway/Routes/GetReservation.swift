@@ -105,7 +105,7 @@ struct GetReservation: Sendable {
     let limit = try request.pageLimit()
     let mark = try request.cursor()
     let records = try await viewed { () async throws(ViewUnavailable) in
-      try await view.reservations(of: user.user, after: mark, limit: limit + 1)
+      try await view.reservations(of: user.user, in: reader.partitioning, after: mark, limit: limit + 1)
     } orStored: { () async throws(StoreUnavailable) in
       try await reader.store.reservations(of: user.user, after: mark, limit: limit + 1)
     }
