@@ -39,6 +39,8 @@ struct Isolation {
   private let logger: Logger
   /// How many more of the commands that come back may have been under way.
   private var suspiciousLeft = PartitionConsumer.maximumBatch + CommandMessage.maximumCommands
+  /// Whether all that was under way has been settled, so that its attempts need not be known any more.
+  private var isOver = false
   /// What must not be decided, as of the last time that one of them came.
   private var setAside: Set<CommandID> = []
 
@@ -61,9 +63,10 @@ struct Isolation {
     let (commands, replayed) = try await withoutThoseSetAside(commands)
     if commands.isEmpty { return [.freely([])] }
     if redelivered && suspiciousLeft > 0 { return try await carefulSteps(for: commands) }
-    if !redelivered && suspiciousLeft > 0 {
+    if !redelivered && !isOver {
       suspiciousLeft = 0
       try await quarantine.clearAttempts(in: partition)
+      isOver = true
     }
     return replayed.isEmpty ? [.freely(commands)] : Self.steps(for: commands, freely: true) { replayed.contains($0) }
   }

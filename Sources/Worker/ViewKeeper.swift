@@ -126,6 +126,7 @@ actor ViewKeeper {
   private func compare() async throws(ViewUnavailable) {
     let complete = try await view.completePartitions(among: partitions.keys.sorted())
     let noted = try await view.notedPartitions(among: partitions.keys.sorted())
+    isAway = false
     let suspect = partitions.filter { number, partition in
       !partition.isCompared || !complete.contains(number) || !noted.contains(number) && partition.mark == nil
     }
@@ -134,9 +135,18 @@ actor ViewKeeper {
       partitions[partition]?.mark =
         noted.contains(partition) ? nil : Mark(comparison: comparison, sendAt: time.now() + Self.markDelay)
       guard let streams = await streams(of: partition) else { return }
+      var isComplete = true
       for (stream, version) in zip(streams, try await view.versions(of: streams.map(\.event))) where version < stream.version {
-        guard try await catchUp.catchUp(stream.event, from: version) else { return }
+        switch try await catchUp.catchUp(stream.event, from: version) {
+        case .shown: break
+        case .away: return
+        // One that can't be caught up with does not hold up the others.
+        case .moved, .unreadable: isComplete = false
+        }
+        // What is being sold now does not wait until all that ever was is shown.
+        try await showWhatIsBehind()
       }
+      if !isComplete { continue }
       try await view.markComplete(partition, since: comparison)
       partitions[partition]?.isCompared = true
     }
@@ -161,7 +171,11 @@ actor ViewKeeper {
       // Taken off before and not after: a batch that finds a gap meanwhile puts it back, and that must not be lost.
       behind.remove(event)
       do throws(ViewUnavailable) {
-        if try await !show(event) { behind.insert(event) }
+        switch try await show(event) {
+        // What can't be read is tried again when something happens to it, or the view is compared.
+        case .shown, .unreadable: break
+        case .moved, .away: behind.insert(event)
+        }
       } catch {
         behind.insert(event)
         throw error
@@ -169,8 +183,8 @@ actor ViewKeeper {
     }
   }
 
-  private func show(_ event: EventID) async throws(ViewUnavailable) -> Bool {
-    guard let version = try await view.versions(of: [event]).first else { return false }
+  private func show(_ event: EventID) async throws(ViewUnavailable) -> ViewCatchUp.Outcome {
+    guard let version = try await view.versions(of: [event]).first else { return .moved }
     return try await catchUp.catchUp(event, from: version)
   }
 

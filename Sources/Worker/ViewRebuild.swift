@@ -47,7 +47,8 @@ public struct ViewRebuild: Sendable {
   private func show(_ event: EventID, onProgress: (_ events: Int, _ decisions: Int) -> Void) async throws {
     try await persistently {
       let version = try await view.versions(of: [event])[0]
-      guard try await catchUp.catchUp(event, from: version, onProgress: { onProgress(0, $0) }) else { throw NotYet() }
+      let outcome = try await catchUp.catchUp(event, from: version) { onProgress(0, $0) }
+      guard case .shown = outcome else { throw NotYet() }
     }
   }
 
@@ -86,6 +87,6 @@ public struct ViewRebuild: Sendable {
 
   /// The view moved while it was written.
   private struct NotYet: Error, CustomStringConvertible {
-    var description: String { "somebody else goes on changing the view, or the database is away" }
+    var description: String { "somebody else goes on changing the view, or the database is away, or can't be read" }
   }
 }

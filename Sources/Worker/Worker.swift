@@ -8,8 +8,8 @@ public import Ticketing
 public struct Worker: Service {
   /// How often the worker looks who else lives: what a hand-over to or from an orderly worker takes.
   private static let lookInterval = Duration.milliseconds(100)
-  /// Every so many looks it says that it lives itself.
-  private static let looksPerBeat = 5
+  /// How often it says that it lives itself, however long looking takes.
+  private static let beatInterval = Duration.milliseconds(500)
 
   private let id: WorkerID
   private let queue: any CommandQueue
@@ -88,17 +88,20 @@ public struct Worker: Service {
       var times = times.makeAsyncIterator()
       var consumers: [Int: PartitionConsumer] = [:]
       var share: [Int] = []
-      var looks = 0
+      var isReady = false
+      var nextBeat = time.now()
       while !Task.isShuttingDownGracefully && !Task.isCancelled {
-        if let members = await lookAround(beat: looks % Self.looksPerBeat == 0) {
+        let began = time.now()
+        if let members = await lookAround(beat: nextBeat <= began) {
+          if nextBeat <= began { nextBeat = began + Self.beatInterval }
           let newShare = Assignment.share(of: id, among: members, partitions: partitioning.count)
-          if looks == 0 || newShare != share {
+          if !isReady || newShare != share {
             logger.info(
-              looks == 0 ? "worker ready" : "share changed",
+              isReady ? "share changed" : "worker ready",
               metadata: ["workers": "\(members.count)", "partitions": "\(newShare)"])
           }
           share = newShare
-          looks += 1
+          isReady = true
         }
         consumers = consumers.filter { !$0.value.hasEnded }
         for (partition, consumer) in consumers where !share.contains(partition) { consumer.giveUp() }

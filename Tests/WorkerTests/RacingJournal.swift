@@ -2,22 +2,30 @@ import Pipeline
 import Synchronization
 import Ticketing
 
-/// A journal after whose answer about changes something happens before it arrives.
+/// A journal after whose answer about changes something happens before it arrives, and that can't read what happened to some events.
 final class RacingJournal: Journal {
   let fake: FakeJournal
-  private let next = Mutex<(@Sendable () async -> Void)?>(nil)
+  private let next = Mutex<(@Sendable (EventID) async -> Void)?>(nil)
+  private let unreadable = Mutex<Set<EventID>>([])
+  private let asked = Mutex<[EventID]>([])
 
   init(_ fake: FakeJournal) { self.fake = fake }
 
-  func afterNextChanges(_ body: @escaping @Sendable () async -> Void) { next.withLock { $0 = body } }
+  /// - Parameter body: is told which event's changes they are.
+  func afterNextChanges(_ body: @escaping @Sendable (EventID) async -> Void) { next.withLock { $0 = body } }
+  func damage(_ event: EventID) { unreadable.withLock { _ = $0.insert(event) } }
+  /// Whose changes were asked for, in order.
+  var eventsAsked: [EventID] { asked.withLock { $0 } }
 
   func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {
+    asked.withLock { $0.append(event) }
+    if unreadable.withLock({ $0.contains(event) }) { throw .refused("damaged by the test") }
     let changes = try await fake.changes(of: event, after: version, limit: limit)
     let body = next.withLock { next in
       defer { next = nil }
       return next
     }
-    await body?()
+    await body?(event)
     return changes
   }
 

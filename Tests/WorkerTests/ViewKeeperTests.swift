@@ -1,5 +1,6 @@
 import BackendsTestSupport
 import Pipeline
+import Synchronization
 import TestSupport
 import Testing
 import Ticketing
@@ -11,9 +12,11 @@ struct ViewKeeperTests {
   private let view = FakeView()
   private let queue = FakeQueue()
 
-  private func keeping(_ journal: FakeJournal, _ body: (ViewKeeper) async throws -> Void) async throws {
-    let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
-    await keeper.adopt(0)
+  private func keeping(
+    _ journal: any Journal, _ partitioning: Partitioning = Partitioning(count: 1), _ body: (ViewKeeper) async throws -> Void
+  ) async throws {
+    let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, logger: quietLogger)
+    for partition in 0..<partitioning.count { await keeper.adopt(partition) }
     try await withThrowingTaskGroup { group in
       group.addTask { await keeper.run() }
       defer { group.cancelAll() }
@@ -141,7 +144,7 @@ struct ViewKeeperTests {
     let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
     // Between the reading of the journal and the projection, a fourth decision is made and finds the gap.
     let event = event
-    journal.afterNextChanges { [self] in
+    journal.afterNextChanges { [self] _ in
       guard let late = try? self.change(journal.fake, .reserve(event: event.id)) else { return }
       await keeper.project([late], partition: 0, progress: nil)
     }
@@ -151,5 +154,45 @@ struct ViewKeeperTests {
       defer { group.cancelAll() }
       try await eventually("caught up") { view.version(of: event) == 4 }
     }
+  }
+
+  @Test func `an event whose history can't be read holds up no other`() async throws {
+    let events = (0..<5).map { _ in EventRecord.onSale([.standing(50)]).event }
+    let journal = RacingJournal(FakeJournal(events))
+    for event in events { try journal.fake.decideElsewhere([.reserve(event: event.id)]) }
+    let two = Partitioning(count: 2)
+    let damaged = events[0]
+    journal.damage(damaged.id)
+    try await keeping(journal, two) { _ in
+      let other = 1 - two.partition(of: damaged.id)
+      try await eventually("the rest is shown") {
+        events.dropFirst().allSatisfy { view.version(of: $0) == 1 } && view.isComplete(other)
+      }
+      #expect(!view.isComplete(two.partition(of: damaged.id)) && view.version(of: damaged) == 0)
+    }
+  }
+
+  @Test func `what is being sold is shown before all that ever was`() async throws {
+    let events = (0..<20).map { _ in EventRecord.onSale([.standing(50)]).event }
+    let journal = RacingJournal(FakeJournal(events))
+    for event in events { try journal.fake.decideElsewhere([.reserve(event: event.id)]) }
+    let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: Partitioning(count: 1), logger: quietLogger)
+    await keeper.adopt(0)
+    let live = Mutex<EventID?>(nil)
+    journal.afterNextChanges { first in
+      guard let other = events.first(where: { $0.id != first }) else { return }
+      live.withLock { $0 = other.id }
+      // As it was decided when the view was there, so that it finds a gap.
+      let change = ViewChange(
+        event: other.id, fromVersion: 7, toVersion: 8, reservations: [], availability: nil, seats: .some([]),
+        writesCustomersLists: false)
+      await keeper.project([change], partition: 0, progress: nil)
+    }
+    try await withThrowingTaskGroup { group in
+      group.addTask { await keeper.run() }
+      defer { group.cancelAll() }
+      try await eventually("all is shown") { view.isComplete(0) }
+    }
+    #expect(journal.eventsAsked[1] == live.withLock { $0 })
   }
 }

@@ -49,7 +49,7 @@ struct ViewRebuildTests {
     try journal.fake.decideElsewhere([first])
     let (view, event) = (view, event)
     // After the journal was read and before it is projected, a worker releases the seat and brings the view to the present.
-    journal.afterNextChanges {
+    journal.afterNextChanges { _ in
       try? journal.fake.decideElsewhere([.release(first.reservation, event: event.id)])
       let catchUp = ViewCatchUp(view: view, journal: journal.fake, partitioning: partitioning, logger: quietLogger)
       _ = try? await catchUp.catchUp(event.id, from: 0)
