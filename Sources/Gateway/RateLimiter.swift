@@ -162,6 +162,9 @@ final class RateLimiter: Sendable {
       }
       return max(used, sum)
     } catch {
+      shard.state.withLock { state in
+        if state.usages[subject]?.end == end { state.usages[subject]?.untold += untold }
+      }
       return used
     }
   }

@@ -93,10 +93,17 @@ private struct DeadLetterDesk {
   init() async throws {
     let settings = try await Settings()
     let topology = try settings.topology()
-    link = try settings.link("dead-letters", topology, try settings.logger("dead-letters"))
+    let logger = try settings.logger("dead-letters")
+    let pool = try settings.pool("dead-letters", size: 1)
+    // What is put into the queues of another number of partitions is confirmed, and nobody takes it.
+    do {
+      try await PartitioningCheck(own: topology.partitioning, settings: PostgresSettings(pool), logger: logger).expectAgreement()
+    } catch let error as StoreUnavailable {
+      throw CommandFailure(error.description)
+    }
+    link = try settings.link("dead-letters", topology, logger)
     letters = PostgresDeadLetters(
-      try settings.pool("dead-letters", size: 1), publisher: RabbitCommandPublisher(link: link, topology: topology),
-      partitioning: topology.partitioning)
+      pool, publisher: RabbitCommandPublisher(link: link, topology: topology), partitioning: topology.partitioning)
   }
 
   func list(limit: Int, all: Bool) async throws -> [KeptDeadLetter] {

@@ -35,8 +35,8 @@ import Ticketing
     let letters = try await outcome(of: ["psql", hub.postgres.url, "-Atc", "SELECT partition FROM dead_letters"]).output
     let moved = try partition(of: event.id, among: 5)
     #expect(letters == "\(moved)\n")
-    for role in ["gateway", "worker", "migrate"] {
-      let refused = try await tickethub([role], environment: hub.environment)
+    for command in [["gateway"], ["worker"], ["migrate"], ["dead-letters", "list"], ["dead-letters", "replay", "--all"]] {
+      let refused = try await tickethub(command, environment: hub.environment)
       #expect(refused.status == 1 && refused.errors.contains("TICKETHUB_PARTITIONS is 16, its default being 16"), "\(refused)")
       #expect(refused.errors.contains("the database knows 5"))
     }

@@ -41,4 +41,17 @@ struct ConnectionLimitTests {
     try close(second)
     #expect(reads.count == 7, "it reads already")
   }
+
+  @Test func `where more were accepted at once than may be, others are only when fewer are left`() throws {
+    let reads = Reads()
+    let server = EmbeddedChannel(handlers: [reads, ConnectionLimit(2)])
+    let connections = (0..<4).map { _ in EmbeddedChannel(loop: server.embeddedEventLoop) }
+    for connection in connections { try server.writeInbound(connection as any Channel) }
+    server.pipeline.read()
+    for (connection, expected) in zip(connections, [0, 0, 1, 1]) {
+      try connection.close().wait()
+      server.embeddedEventLoop.run()
+      #expect(reads.count == expected)
+    }
+  }
 }

@@ -50,6 +50,16 @@ struct RateLimiterTests {
     #expect(await admitted(3, by: one, of: CustomerID(77)) == 3)
   }
 
+  @Test func `what was counted while the count was away is told when it is back`() async {
+    let limit = RateLimit(requests: 10, seconds: 60)
+    let (one, other) = (limiter(user: limit), limiter(user: limit))
+    rates.isAway.store(true, ordering: .relaxed)
+    #expect(await admitted(6, by: one) == 6)
+    rates.isAway.store(false, ordering: .relaxed)
+    #expect(await admitted(1, by: one) == 1)
+    #expect(await admitted(6, by: other) == 3)
+  }
+
   @Test func `each window has the whole quota`() async {
     let clock = Mutex(present)
     let limiter = limiter(user: RateLimit(requests: 3, seconds: 60)) { clock.withLock { $0 } }

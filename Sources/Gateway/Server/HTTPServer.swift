@@ -103,7 +103,7 @@ final class ConnectionLimit: ChannelDuplexHandler {
 
   private func closed(_ context: ChannelHandlerContext) {
     connections -= 1
-    if holdsRead {
+    if holdsRead && connections < maximum {
       holdsRead = false
       context.read()
     }
