@@ -89,6 +89,9 @@ struct IsolationTests {
       try await isolation.steps(for: second, redelivered: true) == [.together(second)], "its message may have been under way")
     let third = commands(512)
     #expect(try await isolation.steps(for: third, redelivered: true) == [.freely(third)])
+    let new = commands(1)
+    #expect(try await isolation.steps(for: new, redelivered: false) == [.freely(new)])
+    #expect(quarantine.clearances == 1, "what was noted is past, however much came back")
   }
 
   @Test func `what was decided and comes back takes no suspicion from what was under way`() async throws {
