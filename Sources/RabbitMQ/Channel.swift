@@ -13,6 +13,8 @@ final class Channel {
     var request: Request
     var deadline: ContinuousClock.Instant
     var continuation: CheckedContinuation<Result<QueueState?, RabbitMQError>, Never>
+    /// Not while it waits for room in the socket.
+    var isSent = false
   }
 
   let number: UInt16
@@ -20,6 +22,8 @@ final class Channel {
   var request: PendingRequest?
   /// The delivery or return whose header and body are still arriving.
   var content: IncomingContent?
+  /// Why the broker closed it, if it did.
+  var failure: RabbitMQError?
 
   init(number: UInt16, role: Role) {
     self.number = number

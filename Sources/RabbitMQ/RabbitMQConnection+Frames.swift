@@ -67,10 +67,11 @@ extension RabbitMQConnection {
 
   /// The broker closed the channel.
   private func end(_ channel: Channel, _ error: RabbitMQError) {
+    channel.failure = error
     channel.subscription?.fail(error)
-    if case .publisher = channel.role { closePublisher(error.message) }
-    // Both sides may close at once; then the number is free only when our own close is answered.
-    guard channel.request?.request.reply != Request.closeChannel.reply else { return }
+    if case .publisher = channel.role { closePublisher(error) }
+    // Both sides may close at once; then the number is free only when our own close is answered. One not sent yet never will be.
+    if let pending = channel.request, pending.isSent, case .closeChannel = pending.request { return }
     channels[channel.number] = nil
     channel.answer(.failure(error))
   }

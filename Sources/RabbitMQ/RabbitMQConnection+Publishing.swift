@@ -11,6 +11,8 @@ struct Publisher {
   var openers: [CheckedContinuation<Result<Void, RabbitMQError>, Never>] = []
   /// Why the channel was closed last, for those who find it so.
   var closeReason = "the channel is closed"
+  /// Why the broker closed it last, until somebody has asked.
+  var failure: RabbitMQError?
   var tracker = ConfirmTracker(idPrefix: "")
   var calls: [ConfirmTracker.CallID: CheckedContinuation<[PublishOutcome], Never>] = [:]
   var nextCall: ConfirmTracker.CallID = 0
@@ -63,6 +65,8 @@ extension RabbitMQConnection {
       do throws(RabbitMQError) {
         let channel = try await openChannel(.publisher)
         try await call(.selectConfirms, on: channel)
+        // The broker may have closed it between its answer and now.
+        if let failure = channel.failure { throw failure }
         // Unique, since a receiver may take the IDs for what they are called.
         let random = UInt64.random(in: .min ... .max)
         publisher.tracker = ConfirmTracker(idPrefix: String(random, radix: 16))
@@ -128,10 +132,18 @@ extension RabbitMQConnection {
   func abandonPublishes(_ reason: String) { resume(publisher.tracker.abandon(reason: reason)) }
 
   /// The broker closed the channel. The next publish opens another.
-  func closePublisher(_ reason: String) {
-    publisher.closeReason = reason
+  func closePublisher(_ error: RabbitMQError) {
+    publisher.closeReason = error.message
+    publisher.failure = error
     // While it is being opened, the one who opens it is told.
     if case .open = publisher.state { publisher.state = .closed }
-    abandonPublishes(reason)
+    abandonPublishes(error.message)
+  }
+
+  /// Why the broker closed the channel on which everything is published: `notFound` where an exchange does not exist. What was
+  /// published on it and not confirmed is `unknown`. Told once, so that one of those whose messages these were acts upon it.
+  public func takePublishFailure() -> RabbitMQError? {
+    defer { publisher.failure = nil }
+    return publisher.failure
   }
 }

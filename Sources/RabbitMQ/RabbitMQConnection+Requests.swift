@@ -11,9 +11,10 @@ extension RabbitMQConnection {
       channel.request = Channel.PendingRequest(request: request, deadline: deadline, continuation: continuation)
       visit(by: deadline)
       do throws(RabbitMQError) {
-        try transmit { wire throws(RabbitMQError) in try wire.send(request, on: channel.number) }
+        try transmit(on: channel) { wire throws(RabbitMQError) in try wire.send(request, on: channel.number) }
+        channel.request?.isSent = true
       } catch {
-        // Unless the loss of the connection has already told it.
+        // Unless the end of the channel or the connection has already told it.
         channel.answer(.failure(error))
       }
     }

@@ -127,11 +127,17 @@ public actor RabbitMQConnection {
     return wire
   }
 
-  /// Does something that writes, once the socket has room for it.
+  /// Does something that writes on the channel, once the socket has room for it.
   ///
-  /// - Throws: what was thrown inside, or why there is no room; the connection is lost then.
-  func transmit(_ write: (Wire) throws(RabbitMQError) -> Void) throws(RabbitMQError) {
-    guard try waitForRoom(until: .now + configuration.rpcTimeout, unless: { false }) else {
+  /// - Throws: why the channel is closed, in which case nothing was written; what was thrown inside, or why there is no room: the
+  ///   connection is lost then.
+  func transmit(on channel: Channel, _ write: (Wire) throws(RabbitMQError) -> Void) throws(RabbitMQError) {
+    let hasRoom = try waitForRoom(until: .now + configuration.rpcTimeout) { channels[channel.number] !== channel }
+    // The broker ends the whole connection for what is said on a channel after both sides have closed it.
+    guard channels[channel.number] === channel else {
+      throw channel.failure ?? RabbitMQError(code: .closed, message: "the channel to \(broker) was closed by this side")
+    }
+    guard hasRoom else {
       let error = RabbitMQError(code: .timedOut, message: "\(broker) read nothing for \(configuration.rpcTimeout)")
       lose(error)
       throw error

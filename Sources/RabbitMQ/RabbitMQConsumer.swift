@@ -75,9 +75,7 @@ extension RabbitMQConnection {
       throw RabbitMQError(code: .invalidArgument, message: "delivery \(tag) cannot be acknowledged, it was not taken yet")
     }
     guard tag > subscription.lastAcknowledged else { return }
-    try transmit { wire throws(RabbitMQError) in try wire.acknowledge(through: tag, on: channel.number) }
-    // It was written, unless the channel turned out to be closed while waiting for room.
-    if let loss = subscription.loss { throw loss }
+    try transmit(on: channel) { wire throws(RabbitMQError) in try wire.acknowledge(through: tag, on: channel.number) }
     subscription.lastAcknowledged = tag
   }
 

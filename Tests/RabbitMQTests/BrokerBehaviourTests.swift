@@ -180,7 +180,7 @@ extension RabbitMQConnection {
   ) async throws -> RabbitMQConsumer {
     let channel = try await openChannel(.consumer(Subscription()))
     try await call(.limitPrefetch(prefetch), on: channel)
-    try transmit { wire throws(RabbitMQError) in
+    try transmit(on: channel) { wire throws(RabbitMQError) in
       defer { wire.arena.recycle() }
       var consume = amqp_basic_consume_t()
       consume.queue = wire.arena.bytes(queue)
@@ -196,7 +196,7 @@ extension RabbitMQConnection {
 
   fileprivate func cancel(_ tag: String) async throws {
     let channel = try #require(channels.values.filter { $0.subscription != nil }.min { $0.number < $1.number })
-    try transmit { wire throws(RabbitMQError) in
+    try transmit(on: channel) { wire throws(RabbitMQError) in
       defer { wire.arena.recycle() }
       var cancel = amqp_basic_cancel_t()
       cancel.consumer_tag = wire.arena.bytes(tag)
@@ -211,7 +211,7 @@ extension RabbitMQConnection {
 
   fileprivate func giveBack(_ tag: UInt64) throws {
     let channel = try #require(channels.values.first { $0.subscription != nil })
-    try transmit { wire throws(RabbitMQError) in
+    try transmit(on: channel) { wire throws(RabbitMQError) in
       var nack = amqp_basic_nack_t()
       nack.delivery_tag = tag
       nack.requeue = 1

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -84,6 +85,33 @@ import Testing
       // A quorum queue does this only after the client has confirmed the channel's end.
       #expect(numbers(try await take(100, from: standby)) == Array(0..<100))
       #expect(other.isOpen)
+      await other.close()
+    }
+  }
+
+  /// What is said on a channel that the broker has closed.
+  enum LastWord: CaseIterable {
+    case acknowledgement, question, close
+    /// Begins after the client has read that the channel is closed.
+    case lateQuestion
+  }
+
+  @Test(arguments: LastWord.allCases)
+  func `nothing more is said on a channel that the broker has closed, which would end the connection`(
+    word: LastWord
+  ) async throws {
+    try await withQueue { connection, queue in
+      // No heartbeat comes before the channel's end.
+      let other = try await connect(to: .shared(.rabbitmq)) { $0.heartbeat = .seconds(600) }
+      let consumer = try await other.consume(queue, prefetch: 1)
+      _ = await connection.publish(messages([1], to: queue))
+      #expect(numbers(try await take(1, from: consumer)) == [1])
+      let error = await failure { try await other.say(word) }
+      // A close has what it wants.
+      let expected: RabbitMQError.Code? = word == .close ? nil : .preconditionFailed
+      #expect(error?.code == expected)
+      let next = try await other.consume(queue, prefetch: 1)
+      #expect(numbers(try await take(1, from: next)) == [1])
       await other.close()
     }
   }
@@ -201,6 +229,25 @@ extension RabbitMQConnection {
   /// What the API does not let anybody do: the broker answers by closing the channel.
   fileprivate func acknowledgeWhatWasNeverDelivered() throws {
     let channel = try #require(channels.values.first { $0.subscription != nil })
-    try transmit { wire throws(RabbitMQError) in try wire.acknowledge(through: 9999, on: channel.number) }
+    try transmit(on: channel) { wire throws(RabbitMQError) in try wire.acknowledge(through: 9999, on: channel.number) }
+  }
+
+  /// Has the broker close the channel, and says something on it when that has arrived and was not read.
+  fileprivate func say(_ word: ConsumeTests.LastWord) async throws {
+    let channel = try #require(channels.values.first { $0.subscription != nil })
+    try acknowledgeWhatWasNeverDelivered()
+    // On the connection's thread, so that nothing is read meanwhile.
+    let descriptor = try requireWire().fileDescriptor
+    var socket = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let arrived = poll(&socket, 1, 30_000)
+    try #require(arrived == 1)
+    switch word {
+    case .acknowledgement: try acknowledge(through: 1, on: channel)
+    case .question: try await call(.limitPrefetch(1), on: channel)
+    case .close: await close(channel)
+    case .lateQuestion:
+      drain()
+      try await call(.limitPrefetch(1), on: channel)
+    }
   }
 }

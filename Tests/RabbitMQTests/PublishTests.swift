@@ -111,6 +111,8 @@ import Testing
         return
       }
       #expect(reason.contains("NOT_FOUND - no exchange"))
+      #expect(await connection.takePublishFailure()?.code == .notFound)
+      #expect(await connection.takePublishFailure() == nil, "it is told once")
       #expect(await connection.publish(messages([1], to: queue)) == [.confirmed])
       #expect(connection.isOpen)
     }
