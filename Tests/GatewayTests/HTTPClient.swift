@@ -9,16 +9,31 @@ import Testing
 
 @testable import Gateway
 
-/// A client of one ``HTTPConnection`` without a network. It belongs to the thread that makes it, so each test makes its own.
+/// A client of one ``HTTPConnection`` without a network. It belongs to the thread that makes it, so each test makes its own;
+/// those that are beside each other share an event loop.
 ///
-/// The server answers `/echo…` with the request, `/count` with the length of its body, `/nothing` with `204`, and `/wait` once the gate
-/// is open.
+/// The server answers `/echo…` with the request, `/count` with the length of its body, `/nothing` with `204`, and `/wait` once
+/// the gate is open.
 struct Client {
-  let channel = EmbeddedChannel()
-  let gate = Gate()
+  let channel: EmbeddedChannel
+  let gate: Gate
+  private let loop: ServingLoop
   private let watcher = Watcher()
 
-  init() throws {
+  /// - Parameter bodyBytes: what the bodies of all clients of the event loop may have together.
+  init(beside other: Client? = nil, bodyBytes: Int = Limits.allBodiesBytes) throws {
+    let eventLoop = other?.channel.embeddedEventLoop ?? EmbeddedEventLoop()
+    let gate = other?.gate ?? Gate()
+    self.gate = gate
+    channel = EmbeddedChannel(loop: eventLoop)
+    loop = other?.loop ?? Self.loop(eventLoop, gate, bodyBytes)
+    let pipeline = channel.pipeline.syncOperations
+    try pipeline.addHandler(watcher)
+    try pipeline.addHTTP(HTTPConnection(loop))
+    try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+  }
+
+  private static func loop(_ eventLoop: EmbeddedEventLoop, _ gate: Gate, _ bodyBytes: Int) -> ServingLoop {
     var table = RouteTable()
     let echo: RouteTable.Handler = { request in
       Response(
@@ -32,16 +47,13 @@ struct Client {
     }
     table.on(.POST, "/count") { Response(status: .ok, body: Array(String($0.body.readableBytes).utf8)) }
     table.on(.GET, "/nothing") { _ in Response(status: .noContent) }
-    let gate = gate
-    table.on(.GET, "/wait") { _ in
+    let wait: RouteTable.Handler = { _ in
       await gate.pass()
       return Response(status: .ok, body: Array("waited".utf8))
     }
-    let pipeline = channel.pipeline.syncOperations
-    try pipeline.addHandler(watcher)
-    try pipeline.addHTTP(
-      HTTPConnection(ServingLoop(channel.eventLoop, Responder(table, metrics: MetricRegistry(), logger: .silent))))
-    try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+    table.on(.GET, "/wait", wait)
+    table.on(.POST, "/wait", wait)
+    return ServingLoop(eventLoop, Responder(table, metrics: MetricRegistry(), logger: .silent), bodyBytes: bodyBytes)
   }
 
   var isOpen: Bool { channel.isActive }
@@ -74,13 +86,28 @@ struct Client {
     return answer
   }
 
+  /// Says that nothing more will be sent.
+  func closeOutput() { channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+
+  /// Lets answers pile up on their way.
+  func stopReading() { watcher.holdsWrites = true }
+
+  /// What had piled up.
+  func readOn() throws -> String {
+    watcher.letGo()
+    return try received()
+  }
+
   func stopServer() { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
 
   /// Expects a problem after which the server closes its side.
-  func expectLast(_ status: Int, _ code: String, _ answer: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+  /// - Parameter hasBody: false for the answer to a `HEAD`.
+  func expectLast(
+    _ status: Int, _ code: String, _ answer: String, hasBody: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
     #expect(answer.hasPrefix("HTTP/1.1 \(status) "), sourceLocation: sourceLocation)
-    #expect(answer.contains(#""code":"\#(code)""#), sourceLocation: sourceLocation)
-    #expect(answer.hasSuffix("}"), sourceLocation: sourceLocation)
+    #expect(answer.contains(#""code":"\#(code)""#) == hasBody, sourceLocation: sourceLocation)
+    #expect(answer.hasSuffix(hasBody ? "}" : "\r\n\r\n"), sourceLocation: sourceLocation)
     #expect(answer.contains("\r\nConnection: close\r\n"), sourceLocation: sourceLocation)
     #expect(hasClosedItsSide, sourceLocation: sourceLocation)
   }
@@ -97,6 +124,25 @@ struct Client {
     typealias OutboundIn = ByteBuffer
     var reads = 0
     var hasClosedOutput = false
+    var holdsWrites = false
+    private var held: [(data: NIOAny, promise: EventLoopPromise<Void>?)] = []
+    private var context: ChannelHandlerContext?
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+      if holdsWrites { held.append((data, promise)) } else { context.write(data, promise: promise) }
+    }
+
+    func letGo() {
+      holdsWrites = false
+      let all = held
+      held = []
+      for (data, promise) in all { context?.write(data, promise: promise) }
+      context?.flush()
+    }
 
     func read(context: ChannelHandlerContext) {
       reads += 1
@@ -108,6 +154,9 @@ struct Client {
         hasClosedOutput = true
         promise?.succeed()
       } else {
+        let all = held
+        held = []
+        for (_, promise) in all { promise?.fail(ChannelError.ioOnClosedChannel) }
         context.close(mode: mode, promise: promise)
       }
     }

@@ -43,6 +43,8 @@ struct HTTPTests {
 
   @Test(arguments: [
     "text/html", "image/*", "application/xml, text/plain", "application/json;q=0", "*/*;q=0.0", "application/jsonx", "json",
+    "application/json;q=0, */*", "*/*, application/*;q=0", "*/*;q=1, application/json; charset=utf-8; q=0.000",
+    "application/json;q=0, application/problem+json",
   ])
   func `who takes no JSON gets a 406`(accept: String) async throws {
     let answer = try await gateway.send(.get, event, [.accept: accept])
@@ -53,7 +55,9 @@ struct HTTPTests {
   @Test(arguments: [
     "*/*", "application/*", "application/json", "Application/JSON; charset=utf-8", "text/html, */*;q=0.1",
     "application/problem+json",
-    "text/html;q=1,application/json;q=0.001", ";,;, */*",
+    "text/html;q=1,application/json;q=0.001", ";,;, */*", "text/html,\tapplication/json", "text/html\t;q=1,\t*/*\t;\tq=0.1 ",
+    "*/*;q=0, application/json", "application/json;version=2;q=0, application/json;version=1",
+    "application/problem+json;q=0, */*",
   ])
   func `who takes JSON among others gets it`(accept: String) async throws {
     #expect(try await gateway.send(.get, event, [.accept: accept]).status == 200)
@@ -67,7 +71,9 @@ struct HTTPTests {
     #expect(answer.code == "unsupported_media_type")
   }
 
-  @Test(arguments: ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8", "application/json;"])
+  @Test(arguments: [
+    "application/json", "APPLICATION/JSON", "application/json; charset=utf-8", "application/json;", "application/json\t;x",
+  ])
   func `JSON is taken with any parameters`(type: String) async throws {
     let answer = try await gateway.send(
       .post, "\(event)/reservations", [.contentType: type, .idempotencyKey: "k"], body: reservation)

@@ -8,6 +8,26 @@ import Ticketing
 @testable import Gateway
 
 struct ReadingTests {
+  // MARK: Header fields
+
+  @Test(arguments: [("v", "v"), ("v ", "v"), ("v \t \t", "v"), ("v w\t", "v w"), ("é ", "é"), (" ", ""), ("\t", ""), ("", "")])
+  func `white space behind a header field's value is none of it`(header: String, value: String) {
+    // Not by way of HTTPFields, which would leave it out.
+    var request = Request.sample()
+    request.headers = ["X": header]
+    #expect(request["x"] == value)
+    request.headers.add(name: "x", value: "z ")
+    #expect(request["X"] == "\(value), z")
+  }
+
+  @Test func `a key with white space behind it is the same key`() throws {
+    var request = Request.sample()
+    for key in ["k", "k ", "\"k\" ", "k\t"] {
+      request.headers = ["Idempotency-Key": key]
+      #expect(try request.idempotencyKey() == "k")
+    }
+  }
+
   // MARK: Idempotency keys
 
   @Test(arguments: [
@@ -46,6 +66,7 @@ struct ReadingTests {
       ("foo; wait=1, wait=2", 2),
       ("", nil), ("wait", nil), ("wait=", nil), ("wait=x", nil), ("wait=-1", nil), ("wait=1.5", nil), ("waiting=5", nil),
       (";", nil), (",", nil), ("=", nil), (";,;=;", nil), (";wait=5", nil), (" ; ", nil), (",;,wait=6", 6),
+      ("x,\twait\t=\t4\t", 4),
       ("wait=99999999999999999999", nil),
     ] as [(String, Int?)])
   func `how long a client would wait is read, whatever else it prefers`(header: String, seconds: Int?) {

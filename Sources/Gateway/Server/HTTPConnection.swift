@@ -15,8 +15,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   private enum State {
     case idle
     case receiving(HTTPRequestHead, body: ByteBuffer)
-    /// The task that answers; nil for the moment in which it starts.
-    case answering(Task<Void, Never>?)
+    /// With the task that answers; nil for the moment in which it starts.
+    case answering(HTTPRequestHead, Task<Void, Never>?)
     /// The last answer is on its way; what still comes is not read.
     case closing
   }
@@ -29,13 +29,22 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// The loop's turn in which the last request was begun with.
   private var turn = 0
   private var state = State.idle
+  /// How many parts of requests have come, and whether the last of them ended its request.
+  private(set) var parts = 0
+  private(set) var isBetweenRequests = true
   /// What came of the next requests while one is answered, or the answers before it are not read. Nothing more is read until then.
   private var pending: [HTTPServerRequestPart] = []
   private var isDraining = false
   private var holdsRead = false
   /// Whether the connection ends with the request at hand.
   private var isLast = false
+  /// Whether the client sends nothing more. It may read on, or be gone: nothing tells the one from the other.
+  private var isInputClosed = false
+  /// Whether the process is to end.
+  private var isStopping = false
   private var hasAsked = false
+  /// What the body that is held takes of the loop's budget.
+  private var bodyBytes = 0
   private var address: String?
   /// When this client's time is over.
   private var deadline = NIODeadline.distantFuture
@@ -46,6 +55,8 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let part = unwrapInboundIn(data)
+    parts &+= 1
+    if case .end = part { isBetweenRequests = true } else { isBetweenRequests = false }
     if isDraining || !pending.isEmpty || !isReady(context) { return pending.append(part) }
     // Not by way of what is pending, which would keep room for it as long as the connection is open.
     isDraining = true
@@ -67,6 +78,7 @@ final class HTTPConnection: ChannelDuplexHandler {
       if !isReady(context) { return }
       take(pending.removeFirst(), context)
     }
+    if isInputClosed { endUnlessAnswering(context) }
     if holdsRead {
       holdsRead = false
       context.read()
@@ -83,6 +95,15 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
   }
 
+  /// Whether the last request was taken: what comes behind it is none.
+  var isOver: Bool {
+    switch state {
+    case .answering: isLast
+    case .closing: true
+    case .idle, .receiving: false
+    }
+  }
+
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable { drain(context) }
     context.fireChannelWritabilityChanged()
@@ -93,6 +114,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     case (.head(let head), .idle): begin(head, context)
     case (.body(var part), .receiving(let head, var body)):
       if body.readableBytes + part.readableBytes > Limits.bodyBytes { return giveUp(context, .bodyTooLarge) }
+      if !loop.bodies.take(part.readableBytes) { return giveUp(context, .tooManyBodies) }
+      bodyBytes += part.readableBytes
       // With two owners the whole buffer would be copied with each part.
       state = .idle
       if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
@@ -106,24 +129,18 @@ final class HTTPConnection: ChannelDuplexHandler {
     // The first request is counted from the connection's opening, so that a header sent byte by byte counts.
     if hasAsked { deadline = context.eventLoop.now + Limits.timeToSend }
     hasAsked = true
-    isLast = isLast || !head.isKeepAlive
-    let headerBytes = head.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
-    if headerBytes > Limits.headerBytes { return giveUp(context, .headersTooLarge) }
-    if head.uri.utf8.count > Limits.uriBytes { return giveUp(context, .uriTooLong) }
-    if let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }), length > Limits.bodyBytes {
-      return giveUp(context, .bodyTooLarge)
-    }
+    state = .receiving(head, body: ByteBuffer())
+    if let flaw = head.flaw(&isLast) { return giveUp(context, flaw) }
     if head.version == .http1_1, head.headers.first(name: "Expect")?.lowercased() == "100-continue" {
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
-    state = .receiving(head, body: ByteBuffer())
   }
 
   // MARK: Answering
 
   private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
     deadline = .distantFuture
-    state = .answering(nil)
+    state = .answering(head, nil)
     let request = Request(
       method: head.method, target: head.uri, headers: head.headers, body: body, address: address,
       isTooMuch: loop.load.isTooMuch(&turn))
@@ -132,14 +149,17 @@ final class HTTPConnection: ChannelDuplexHandler {
     // It starts on this thread, and comes back to it wherever the handler has waited for something.
     let task = Task.immediate(executorPreference: loop.executor) {
       let response = await responder.respond(to: request)
-      bound.value.connection.send(response, to: head, bound.value.context)
+      bound.value.connection.send(response, bound.value.context)
     }
-    if case .answering(nil) = state { state = .answering(task) }
+    guard case .answering(_, nil) = state else { return }
+    state = .answering(head, task)
+    if isInputClosed { cancelIfHeld() }
   }
 
-  private func send(_ response: Response, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-    guard case .answering = state else { return }
+  private func send(_ response: Response, _ context: ChannelHandlerContext) {
+    guard case .answering(let head, _) = state else { return }
     if isLast { return finish(context, with: response, isHead: head.method == .HEAD) }
+    giveBackBody()
     var response = response
     if head.version == .http1_0 { response.headers.add(name: "Connection", value: "keep-alive") }
     let bytes = response.bytes(isHead: head.method == .HEAD, in: context.channel.allocator)
@@ -149,22 +169,55 @@ final class HTTPConnection: ChannelDuplexHandler {
     drain(context)
   }
 
-  private func giveUp(_ context: ChannelHandlerContext, _ problem: Problem) {
-    if case .closing = state { return }
-    finish(context, with: problem.response)
+  private func giveUp(_ context: ChannelHandlerContext, _ problem: Problem, isHead: Bool = false) {
+    switch state {
+    case .closing: break
+    // The answer that is being made is the last. A refusal in its place would be taken for it, though what was asked may be done.
+    case .answering:
+      isLast = true
+      // What is pending holds the reading back until the answer is on its way, and is dropped then.
+      if pending.isEmpty { pending.append(.end(nil)) }
+    case .receiving(let head, _): finish(context, with: problem.response, isHead: head.method == .HEAD)
+    case .idle: finish(context, with: problem.response, isHead: isHead)
+    }
   }
 
   /// Sends the last answer. The connection is closed once the client has closed its side or had the time to: if it were closed while
   /// something of the client's is unread, the answer could be lost.
-  private func finish(_ context: ChannelHandlerContext, with response: Response, isHead: Bool = false) {
+  private func finish(_ context: ChannelHandlerContext, with response: Response, isHead: Bool) {
     var response = response
     response.headers.add(name: "Connection", value: "close")
-    state = .closing
+    beginClosing(context)
     let bytes = response.bytes(isHead: isHead, in: context.channel.allocator)
-    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-    context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in bound.value.close(mode: .output, promise: nil) }
-    deadline = context.eventLoop.now + Limits.linger
+    let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
+    context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in bound.value.connection.lastIsSent(bound.value.context) }
     drain(context)
+  }
+
+  private func lastIsSent(_ context: ChannelHandlerContext) {
+    deadline = context.eventLoop.now + Limits.linger
+    context.close(mode: isInputClosed ? .all : .output, promise: nil)
+  }
+
+  /// Closes the connection when the answers that were given are sent.
+  private func closeOnceSent(_ context: ChannelHandlerContext) {
+    beginClosing(context)
+    pending = []
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    // Nothing, which is sent after all that was written before.
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
+  }
+
+  private func beginClosing(_ context: ChannelHandlerContext) {
+    state = .closing
+    giveBackBody()
+    deadline = context.eventLoop.now + (isStopping ? Limits.parting : Limits.idle)
+  }
+
+  private func giveBackBody() {
+    if bodyBytes == 0 { return }
+    loop.bodies.giveBack(bodyBytes)
+    bodyBytes = 0
   }
 
   // MARK: The connection
@@ -179,38 +232,53 @@ final class HTTPConnection: ChannelDuplexHandler {
   func channelInactive(context: ChannelHandlerContext) {
     loop.watch.remove(self)
     self.context = nil
-    if case .answering(let task) = state { task?.cancel() }
+    if case .answering(_, let task) = state { task?.cancel() }
     state = .closing
+    giveBackBody()
     context.fireChannelInactive()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     switch error {
-    case is HTTPParserError where isAnswering: answerLast()
-    case HTTPParserError.headerOverflow: giveUp(context, .headersTooLarge)
-    case is HTTPParserError: giveUp(context, Problem(.validationFailed, "This is not HTTP/1.1.", status: .badRequest))
-    // More bytes after those that were no HTTP. To close the connection because of them could lose the last answer.
-    case is ByteToMessageDecoderError: break
+    case let refusal as RequestDecoder.Refusal: giveUp(context, refusal.problem, isHead: refusal.isHead)
+    // A refusal follows, or was before, and more bytes come. To close the connection because of them could lose the last answer.
+    case is HTTPParserError, is ByteToMessageDecoderError: break
     default: context.close(promise: nil)
     }
   }
 
-  private var isAnswering: Bool {
-    if case .answering = state { true } else { false }
-  }
-
-  /// Leaves it at the answer that is being made, since what follows its request can't be understood. A refusal in
-  /// place of that answer would be taken for it, although what was asked may have been done.
-  private func answerLast() {
-    isLast = true
-    // What is pending holds the reading back until the answer is on its way, and is dropped then.
-    if pending.isEmpty { pending.append(.end(nil)) }
-  }
-
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
-    isLast = true
-    if case .idle = state { context.close(promise: nil) }
+    switch event {
+    case is ChannelShouldQuiesceEvent: stop(context)
+    case let event as ChannelEvent where event == .inputClosed:
+      isInputClosed = true
+      cancelIfHeld()
+      drain(context)
+    default: context.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  private func stop(_ context: ChannelHandlerContext) {
+    (isLast, isStopping) = (true, true)
+    switch state {
+    case .idle: closeOnceSent(context)
+    case .closing: deadline = min(deadline, context.eventLoop.now + Limits.parting)
+    case .receiving, .answering: break
+    }
+  }
+
+  /// Who may be gone is not waited for until there is something new, but only until what was asked is done.
+  private func cancelIfHeld() {
+    guard case .answering(let head, let task) = state, head.method == .GET || head.method == .HEAD else { return }
+    if head.headers.contains(name: "Prefer") { task?.cancel() }
+  }
+
+  /// Ends the connection of a client that sends nothing more, not even the rest of its request.
+  private func endUnlessAnswering(_ context: ChannelHandlerContext) {
+    switch state {
+    case .idle, .receiving: closeOnceSent(context)
+    case .answering, .closing: break
+    }
   }
 
   private func opened(_ context: ChannelHandlerContext) {
@@ -225,17 +293,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     guard let context, deadline <= now else { return }
     switch state {
     case .idle where hasAsked, .closing, .answering: context.close(promise: nil)
-    case .idle, .receiving:
-      let seconds = Limits.timeToSend.nanoseconds / 1_000_000_000
-      giveUp(context, Problem(.requestTimeout, "The whole request must arrive within \(seconds) seconds."))
+    case .idle, .receiving: giveUp(context, .tooSlow)
     }
   }
-}
-
-extension Problem {
-  static let bodyTooLarge = Problem(.bodyTooLarge, "A body may have \(Limits.bodyBytes) bytes.")
-  static let uriTooLong = Problem(.uriTooLong, "A URI may have \(Limits.uriBytes) bytes.")
-  static let headersTooLarge = Problem(
-    .headersTooLarge, "There may be \(Limits.headerFields) header fields, and they may have \(Limits.headerBytes) bytes together."
-  )
 }

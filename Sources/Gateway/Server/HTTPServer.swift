@@ -1,7 +1,6 @@
 import Logging
 import NIOCore
 import NIOExtras
-import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
 
@@ -30,6 +29,7 @@ struct HTTPServer: Service {
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelOption(.recvAllocator, value: ReceiveBuffers())
       .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { channel in
@@ -57,11 +57,7 @@ extension EventLoop {
 extension ChannelPipeline.SynchronousOperations {
   /// The handlers of a connection, with the limits of ``Limits``.
   func addHTTP(_ connection: HTTPConnection) throws {
-    var limits = NIOHTTPDecoderLimitConfiguration()
-    limits.maxHeaderFieldSize = Limits.headBytes
-    limits.maxHeaderListSize = Limits.headBytes
-    limits.maxHeaderFieldCount = Limits.headerFields
-    try addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)))
+    try addHandler(ByteToMessageHandler(RequestDecoder(connection)))
     try addHandler(connection)
   }
 }

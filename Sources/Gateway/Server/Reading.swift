@@ -17,7 +17,7 @@ extension Request {
   }
 
   private static func isJSON(mediaType: String) -> Bool {
-    mediaType.split(separator: ";").first?.lowercased().filter { $0 != " " } == "application/json"
+    mediaType.split(separator: ";").first?.lowercased().filter { !$0.isBlank } == "application/json"
   }
 
   /// The client's own name for this request, bare or quoted.
@@ -39,7 +39,7 @@ extension Request {
     for preference in (self["Prefer"] ?? "").split(separator: ",") {
       // What is behind a semicolon are the preference's own parameters.
       let parts = preference.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1).map {
-        $0.filter { $0 != " " && $0 != "\"" }
+        $0.filter { !$0.isBlank && $0 != "\"" }
       }
       if parts.count == 2, parts[0].lowercased() == "wait", let seconds = Int(parts[1]), seconds >= 0 {
         return min(seconds, Limits.waitSeconds)
@@ -55,7 +55,7 @@ extension Request {
     if known == tag { return true }
     let opaque = tag.trimmingPrefix("W/")
     return known.split(separator: ",").contains { candidate in
-      let candidate = candidate.filter { $0 != " " }
+      let candidate = candidate.filter { !$0.isBlank }
       return candidate == "*" || candidate.trimmingPrefix("W/") == opaque
     }
   }

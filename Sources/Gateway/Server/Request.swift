@@ -40,12 +40,23 @@ struct Request: Sendable {
   /// A header field's value; of several fields of one name all values, as a list (RFC 9110, 5.3).
   subscript(_ name: String) -> String? {
     var whole: String?
-    for (other, value) in headers where Self.isSame(name, other) { whole = whole.map { "\($0), \(value)" } ?? value }
+    for (other, value) in headers where Self.isSame(name, other) {
+      let value = Self.trimmed(value)
+      whole = whole.map { "\($0), \(value)" } ?? value
+    }
     return whole
   }
 
+  /// Without the white space behind it, which is none of the value (RFC 9112, 5.1), and which NIO's parser leaves there.
+  private static func trimmed(_ value: String) -> String {
+    func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    guard let last = value.utf8.last, isBlank(last) else { return value }
+    guard let end = value.utf8.lastIndex(where: { !isBlank($0) }) else { return "" }
+    return String(Substring(value.utf8[...end]))
+  }
+
   /// Compares names of header fields. Setting a bit makes small letters of large ones, and nothing else of what we ask for.
-  private static func isSame(_ name: String, _ other: String) -> Bool {
+  static func isSame(_ name: String, _ other: String) -> Bool {
     name.utf8.count == other.utf8.count && zip(name.utf8, other.utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
   }
 
@@ -79,6 +90,11 @@ struct Request: Sendable {
     guard digits.count == 2, digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }) else { return nil }
     return UInt8(Substring(digits), radix: 16)
   }
+}
+
+extension Character {
+  /// Whether it is white space in a header field's value.
+  var isBlank: Bool { self == " " || self == "\t" }
 }
 
 /// A response, whole.

@@ -118,12 +118,22 @@ struct Responder: Sendable {
   }
 
   private func expectJSONIsAcceptable(to request: Request) throws(Problem) {
-    guard let accept = request["Accept"], accept != "*/*", !accept.isEmpty else { return }
-    let isAcceptable = accept.lowercased().split(separator: ",").contains { range in
-      let parts = range.split(separator: ";").map { $0.drop(while: { $0 == " " }).prefix(while: { $0 != " " }) }
-      let refused = parts.dropFirst().contains { $0 == "q=0" || $0 == "q=0.0" || $0 == "q=0.00" || $0 == "q=0.000" }
-      return !refused && ["*/*", "application/*", "application/json", "application/problem+json"].contains(parts.first ?? "")
+    guard let accept = request["Accept"], accept != "*/*", accept != "application/json", !accept.isEmpty else { return }
+    if !Self.takesJSON(accept) { throw Problem(.notAcceptable, "This is available as application/json.") }
+  }
+
+  /// Whether a list of media ranges takes JSON. The most specific one that JSON is in says so (RFC 9110, 12.5.1); where there is
+  /// none, whoever takes problems takes JSON.
+  private static func takesJSON(_ accept: String) -> Bool {
+    var taken: [Substring: Bool] = [:]
+    for range in accept.lowercased().split(separator: ",") {
+      let parts = range.split(separator: ";").map { $0.drop(while: \.isBlank).prefix { !$0.isBlank } }
+      guard let type = parts.first else { continue }
+      let isRefused = parts.dropFirst().contains { $0.hasPrefix("q=0") && $0.dropFirst(3).allSatisfy { $0 == "0" || $0 == "." } }
+      // With other parameters it may be there once more.
+      taken[type] = taken[type] == true || !isRefused
     }
-    if !isAcceptable { throw Problem(.notAcceptable, "This is available as application/json.") }
+    let ranges: [Substring] = ["application/json", "application/*", "*/*", "application/problem+json"]
+    return ranges.compactMap { taken[$0] }.first ?? false
   }
 }
