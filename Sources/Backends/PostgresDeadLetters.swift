@@ -1,6 +1,6 @@
 public import Pipeline
 public import PostgreSQL
-import Ticketing
+public import Ticketing
 
 /// The dead letters in PostgreSQL, and their way back into the queue.
 ///
@@ -75,15 +75,36 @@ public struct PostgresDeadLetters: DeadLetters {
     try await finish(.replayed, from: .replaying, id)
   }
 
-  public func discard(_ id: DeadLetterID) async throws(DeadLetterFailure) {
+  public func discard(_ id: DeadLetterID) async throws(DeadLetterFailure) { _ = try await giveUp(id) }
+
+  /// As ``discard(_:)``, and tells whether somebody is left without an answer.
+  /// - Returns: the event, if the letter asks for a reservation of one that does not exist. No worker can decide anything about
+  ///   it, its discarding included, so nothing is queued: the letter would only come back. Its customer goes on seeing `queued`.
+  public func giveUp(_ id: DeadLetterID) async throws(DeadLetterFailure) -> EventID? {
     let letter = try await begin(.discarding, id)
+    var missing: EventID?
     // What asks for nothing has nobody who waits for an answer.
-    if let command = letter.queuedCommand?.command, case .reserve(let request) = command.action {
-      try await publish(
-        Command(id: command.id, event: command.event, action: .discard(request), acceptedAt: command.acceptedAt))
+    if let command = letter.queuedCommand?.command, let request = command.request {
+      if try await exists(command.event) {
+        try await publish(
+          Command(id: command.id, event: command.event, action: .discard(request), acceptedAt: command.acceptedAt))
+      } else {
+        missing = command.event
+      }
     }
     try await finish(.discarded, from: .discarding, id)
+    return missing
   }
+
+  /// Whether a worker finds the event.
+  private func exists(_ event: EventID) async throws(DeadLetterFailure) -> Bool {
+    try await answering { () async throws(StoreUnavailable) -> Bool in
+      try await store { try await !pool.query(PostgresQuery(Self.eventStatement, .uuid(event.rawValue))).isEmpty }
+    }
+  }
+
+  private static let eventStatement = PostgresStatement(
+    "dead_letter_event", "SELECT 1 FROM events JOIN event_streams USING (event_id) WHERE event_id = $1")
 
   private func begin(_ status: KeptDeadLetter.Status, _ id: DeadLetterID) async throws(DeadLetterFailure) -> DeadLetter {
     let kept = try await answering { () async throws(StoreUnavailable) -> KeptDeadLetter? in

@@ -6,11 +6,24 @@ import Synchronization
 public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
   /// How long a request waits for a connection that is being made.
   private static let patience = Duration.milliseconds(500)
+  /// How long anybody waits for what is missing to be declared. It goes on afterwards.
+  private static let mendingPatience = Duration.seconds(10)
+
+  /// What is missing at the broker.
+  private struct Damage {
+    /// Whether the exchange is gone, and every binding with it.
+    var isOfExchange = false
+    /// The partitions whose queue or binding is gone, and what the broker said.
+    var unroutable: [Int: String] = [:]
+
+    var isNone: Bool { !isOfExchange && unroutable.isEmpty }
+  }
 
   private let link: BrokerLink
   private let topology: Topology
-  /// The partitions whose queue or binding is gone, and what the broker said.
-  private let unroutable = Mutex<[Int: String]>([:])
+  private let damage = Mutex(Damage())
+  /// Under load many find out at the same moment.
+  private let mending = SingleFlight<String?>(time: .system)
 
   public init(link: BrokerLink, topology: Topology) {
     self.link = link
@@ -51,10 +64,15 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
       case .unknown: outcomes[partition] = .unknown
       case .returned(_, let text):
         // The queue or its binding is gone: they are declared anew, and the client is asked to come again.
-        unroutable.withLock { $0[partition] = text }
+        damage.withLock { $0.unroutable[partition] = text }
         mustMend = true
         outcomes[partition] = .unavailable
       }
+    }
+    // To a missing exchange the broker returns nothing: it closes the channel, and nobody can tell what was taken before.
+    if outcomes.values.contains(.unknown), await connection.takePublishFailure()?.code == .notFound {
+      damage.withLock { $0.isOfExchange = true }
+      mustMend = true
     }
     if mustMend { _ = await mend(on: connection) }
     return outcomes
@@ -71,12 +89,30 @@ public final class RabbitCommandPublisher: CommandPublisher, MessagePublisher {
     }
   }
 
-  /// Declares what is missing. Gives what can't be mended.
+  /// Has what is missing declared, once for all who miss something meanwhile. Gives what can't be mended.
   private func mend(on connection: RabbitMQConnection) async -> String? {
-    for (partition, text) in unroutable.withLock({ $0 }) {
+    if damage.withLock({ $0.isNone }) { return nil }
+    let trouble = await mending.outcome(within: Self.mendingPatience) { await self.declareMissing(on: connection) }
+    guard let trouble else { return "what is missing at the broker is being declared" }
+    return trouble
+  }
+
+  private func declareMissing(on connection: RabbitMQConnection) async -> String? {
+    let found = damage.withLock { $0 }
+    if found.isOfExchange {
+      do throws(RabbitMQError) {
+        try await topology.declare(on: connection)
+      } catch {
+        return "the exchange is gone and can't be declared: \(error.message)"
+      }
+      // With it everything was declared.
+      damage.withLock { $0 = Damage() }
+      return nil
+    }
+    for (partition, text) in found.unroutable {
       do throws(RabbitMQError) {
         try await topology.declareQueues([partition], on: connection)
-        unroutable.withLock { $0[partition] = nil }
+        damage.withLock { $0.unroutable[partition] = nil }
       } catch {
         return "partition \(partition) cannot be routed: \(text)"
       }

@@ -4,7 +4,7 @@ import RabbitMQ
 /// The partitions' queues in RabbitMQ, for a worker.
 public struct RabbitCommandQueue: CommandQueue {
   /// Messages on their way to a worker: twice what it takes at once, so that the next are there when it is done.
-  private static let prefetch: UInt16 = 64
+  static let prefetch: UInt16 = 64
   /// How long a subscriber waits for a connection that is being made; then it looks whether it still is to subscribe.
   private static let patience = Duration.seconds(2)
 
@@ -17,6 +17,17 @@ public struct RabbitCommandQueue: CommandQueue {
     self.link = link
     self.publisher = publisher
     self.topology = topology
+  }
+
+  public var isReachable: Bool {
+    get async {
+      do throws(RabbitMQError) {
+        _ = try await link.connection(within: .zero)
+        return true
+      } catch {
+        return false
+      }
+    }
   }
 
   public func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription {

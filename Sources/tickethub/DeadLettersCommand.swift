@@ -64,7 +64,10 @@ struct DeadLettersCommand: AsyncParsableCommand {
     func run() async throws {
       let desk = try await DeadLetterDesk()
       let ids = all ? try await desk.list(limit: .max, all: false).reversed().map(\.id) : try ids.map(deadLetterID)
-      try await desk.carryOut(ids, "replayed") { letters, id throws(DeadLetterFailure) in try await letters.replay(id) }
+      try await desk.carryOut(ids, "replayed") { letters, id async throws(DeadLetterFailure) -> String? in
+        try await letters.replay(id)
+        return nil
+      }
       if all && ids.isEmpty { print("No dead letters wait.") }
     }
   }
@@ -76,8 +79,10 @@ struct DeadLettersCommand: AsyncParsableCommand {
     @Argument(help: "Their ids.") var ids: [String]
 
     func run() async throws {
-      try await DeadLetterDesk().carryOut(try ids.map(deadLetterID), "discarded") { letters, id throws(DeadLetterFailure) in
-        try await letters.discard(id)
+      try await DeadLetterDesk().carryOut(try ids.map(deadLetterID), "discarded") {
+        letters, id async throws(DeadLetterFailure) -> String? in
+        guard let event = try await letters.giveUp(id) else { return nil }
+        return "there is no event \(event), so nobody can answer its customer, who goes on seeing the reservation as queued"
       }
     }
   }
@@ -87,6 +92,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 private struct DeadLetterDesk {
   private static let page = 100
 
+  private let check: PartitioningCheck
   private let link: BrokerLink
   private let letters: PostgresDeadLetters
 
@@ -95,12 +101,13 @@ private struct DeadLetterDesk {
     let topology = try settings.topology()
     let logger = try settings.logger("dead-letters")
     let pool = try settings.pool("dead-letters", size: 1)
-    // What is put into the queues of another number of partitions is confirmed, and nobody takes it.
+    let check = PartitioningCheck(own: topology.partitioning, settings: PostgresSettings(pool), logger: logger)
     do {
-      try await PartitioningCheck(own: topology.partitioning, settings: PostgresSettings(pool), logger: logger).expectAgreement()
+      try await check.expectAgreement()
     } catch let error as StoreUnavailable {
       throw CommandFailure(error.description)
     }
+    self.check = check
     link = try settings.link("dead-letters", topology, logger)
     letters = PostgresDeadLetters(
       pool, publisher: RabbitCommandPublisher(link: link, topology: topology), partitioning: topology.partitioning)
@@ -125,14 +132,24 @@ private struct DeadLetterDesk {
   }
 
   /// Does it to each, and says for each whether it is done. The rest goes on where one can't be.
+  /// - Parameter action: gives what is to be said besides.
   func carryOut(
-    _ ids: [DeadLetterID], _ done: String, _ action: (PostgresDeadLetters, DeadLetterID) async throws(DeadLetterFailure) -> Void
+    _ ids: [DeadLetterID], _ done: String,
+    _ action: (PostgresDeadLetters, DeadLetterID) async throws(DeadLetterFailure) -> String?
   ) async throws {
     var failures = 0
     for id in ids {
+      do {
+        // What is put into the queues of another number of partitions is confirmed, and nobody takes it.
+        try await check.expectAgreement()
+      } catch let error as StoreUnavailable {
+        failures += 1
+        printError("tickethub: \(id) is not \(done): \(error)\n")
+        continue
+      }
       do throws(DeadLetterFailure) {
-        try await action(letters, id)
-        print("\(id) \(done)")
+        let remark = try await action(letters, id)
+        print("\(id) \(done)\(remark.map { "; \($0)" } ?? "")")
       } catch {
         failures += 1
         switch error {

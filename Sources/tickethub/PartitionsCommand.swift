@@ -8,7 +8,14 @@ struct PartitionsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "partitions",
     abstract: "Print the number of partitions, or change it while nothing runs and nothing waits.",
-    discussion: "See runbooks/partitions.md. What is in the way of a change is named, and then nothing was changed.")
+    discussion: """
+      See runbooks/partitions.md. What is in the way of a change is named, and then nothing was changed. The queues of the \
+      former number stay.
+      """)
+
+  /// How long it takes whatever works with the former number to notice the change and end: it looks every five seconds, see
+  /// ``PartitioningCheck``.
+  private static let noticing = Duration.seconds(8)
 
   @Argument(help: "The new number, 1 to 256.") var count: Int?
 
@@ -38,8 +45,18 @@ struct PartitionsCommand: AsyncParsableCommand {
 
   private func change(from old: Partitioning, to new: Partitioning, _ pool: PostgresPool, _ settings: Settings) async throws {
     if old == new { return print("there are \(new.count) partitions already") }
-    let leftovers = try await Repartitioning(pool, amqpURL: settings.amqpURL()).change(from: old, to: new)
-    for queue in leftovers { printError("the empty queue \(queue) could not be deleted, which does no harm\n") }
+    let repartitioning = try Repartitioning(pool, amqpURL: settings.amqpURL())
+    try await repartitioning.change(from: old, to: new)
+    printError(
+      "the number is changed; whatever works with \(old.count) partitions notices it within \(Self.noticing.components.seconds) "
+        + "seconds, then their queues are looked at once more\n")
+    try await Task.sleep(for: Self.noticing)
+    let leftovers = await repartitioning.leftovers(of: old)
     print("\(new.count) partitions, \(old.count) before; set TICKETHUB_PARTITIONS=\(new.count) for all processes")
+    if leftovers.isEmpty { return }
+    for leftover in leftovers { printError("\(leftover)\n") }
+    throw CommandFailure(
+      "the number was changed, and requests were queued with \(old.count) partitions meanwhile, or may have been: end what did "
+        + "that, go back with `tickethub partitions \(old.count)`, let workers decide them, and change the number again")
   }
 }

@@ -27,6 +27,10 @@ struct DeadLetterTests {
       attempts: 3, payload: CommandMessage.encode([QueuedCommand(command, ordinal: ordinal)]))
   }
 
+  private func create(_ event: EventID, in pool: PostgresPool) async throws {
+    _ = try await PostgresEventStore(pool).create(.onSale([.standing(9)], id: event))
+  }
+
   private func expectFailure(
     _ expected: DeadLetterFailure?, sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () async throws(DeadLetterFailure) -> Void
@@ -84,7 +88,8 @@ struct DeadLetterTests {
     let command = Command.reserve(2, event: random())
     let request = try #require(command.request)
     let release = Command.release(random(), event: random())
-    try await with(letter(command), letter(release)) { letters, _ in
+    try await with(letter(command), letter(release)) { letters, pool in
+      try await create(command.event, in: pool)
       try await letters.discard(letter(command).id)
       try await letters.discard(letter(release).id)
       let end = Command(id: command.id, event: command.event, action: .discard(request), acceptedAt: command.acceptedAt)
@@ -95,11 +100,40 @@ struct DeadLetterTests {
     }
   }
 
+  @Test func `a request about an event that does not exist is given up without an answer`() async throws {
+    let command = Command.reserve(event: random())
+    try await with(letter(command)) { letters, _ in
+      // No worker could decide its end, which would only be set aside in turn.
+      #expect(try await letters.giveUp(letter(command).id) == command.event)
+      #expect(publisher.messages.isEmpty)
+      let kept = try #require(try await letters.letter(letter(command).id))
+      #expect(kept.status == .discarded && kept.letter == letter(command))
+    }
+  }
+
+  @Test func `an end that can't be decided either is told, and does not take the place of what it was to end`() async throws {
+    let command = Command.reserve(event: random())
+    try await with(letter(command)) { letters, pool in
+      try await create(command.event, in: pool)
+      #expect(try await letters.giveUp(letter(command).id) == nil)
+      var end = letter(command)
+      end.payload = try #require(publisher.messages.first).body
+      end.reason = "it crashes, too"
+      try await PostgresJournal(pool).setAside([end])
+      let kept = try #require(try await letters.letter(letter(command).id))
+      #expect(kept.status == .dead && kept.letter.payload == letter(command).payload)
+      #expect(kept.letter.reason == "discarding it failed: it crashes, too")
+      try await letters.replay(kept.id)
+      #expect(publisher.messages.last?.body == CommandMessage.encode([QueuedCommand(command, ordinal: 0)]))
+    }
+  }
+
   @Test(arguments: [PublishOutcome.refused, .unavailable, .unknown])
   func `what the broker does not confirm still waits and can be asked for again`(outcome: PublishOutcome) async throws {
     let command = Command.reserve(event: random())
     let id = letter(command).id
-    try await with(letter(command)) { letters, _ in
+    try await with(letter(command)) { letters, pool in
+      try await create(command.event, in: pool)
       publisher.outcome = outcome
       for _ in 0..<2 {
         await #expect(throws: DeadLetterFailure.self) { try await letters.replay(id) }

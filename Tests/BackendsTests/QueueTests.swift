@@ -116,6 +116,70 @@ struct QueueTests {
     }
   }
 
+  @Test func `an exchange that was deleted is declared again by whoever publishes next, and consumers stay`() async throws {
+    let topology = Topology(partitioning: Partitioning(count: 3))
+    try await withQueue(topology) { publisher, queue, url in
+      let subscription = try await queue.subscribe(to: 2)
+      let broker = try await RabbitMQConnection.connect(try RabbitMQConfiguration(url: url))
+      try await broker.deleteExchange(topology.exchange)
+      #expect(await publisher.publish(commands(1), to: 2) == .unknown, "what was sent before it was gone may have been taken")
+      // Without another message: whoever is told of an obstacle sends none.
+      #expect(await publisher.obstacle() == nil)
+      let messages = (0..<3).map { _ in commands(1) }
+      for partition in 0..<3 { #expect(await publisher.publish(messages[partition], to: partition) == .queued) }
+      let deliveries = try await take(1, from: subscription)
+      #expect(try CommandMessage.decode(deliveries[0].body) == entries(messages[2]))
+      try await subscription.acknowledge(through: deliveries[0].tag)
+
+      // Workers publish as well: marks.
+      try await broker.deleteExchange(topology.exchange)
+      await broker.close()
+      await #expect(throws: QueueUnavailable.self) { try await queue.mark(2, as: "a mark") }
+      try await queue.mark(2, as: "a mark")
+      #expect(try await take(1, from: subscription)[0].mark == "a mark")
+      await subscription.close()
+    }
+  }
+
+  @Test func `many who publish when the exchange is deleted have it back within moments`() async throws {
+    let topology = Topology(partitioning: Partitioning(count: 4))
+    try await withQueue(topology) { publisher, _, url in
+      let broker = try await RabbitMQConnection.connect(try RabbitMQConfiguration(url: url))
+      try await broker.deleteExchange(topology.exchange)
+      await broker.close()
+      try await withThrowingTaskGroup { group in
+        for number in 0..<40 {
+          group.addTask {
+            let message = [QueuedCommand(.reserve(event: random()), ordinal: Int64(number))]
+            try await eventually(within: .seconds(60), "message \(number) queued") {
+              await publisher.publish(message, to: number % 4) == .queued
+            }
+          }
+        }
+        try await group.waitForAll()
+      }
+      #expect(await publisher.obstacle() == nil)
+    }
+  }
+
+  @Test func `an exchange that can't be declared again is an obstacle until it can`() async throws {
+    let topology = Topology(partitioning: Partitioning(count: 1))
+    let server = try await TestServer.shared(.rabbitmq)
+    try await withQueue(topology) { publisher, _, url in
+      let host = try #require(url.split(separator: "/").last.map { String($0) })
+      let broker = try await RabbitMQConnection.connect(try RabbitMQConfiguration(url: url))
+      try await broker.deleteExchange(topology.exchange)
+      await broker.close()
+      try await server.rabbitmqctl("set_permissions", "-p", host, "tickethub", "^$", ".*", ".*")
+      #expect(await publisher.publish(commands(1), to: 0) == .unknown)
+      let obstacle = try #require(await publisher.obstacle())
+      #expect(obstacle.contains("the exchange is gone") && obstacle.contains("ACCESS_REFUSED"), "\(obstacle)")
+      try await server.rabbitmqctl("set_permissions", "-p", host, "tickethub", ".*", ".*", ".*")
+      #expect(await publisher.obstacle() == nil)
+      #expect(await publisher.publish(commands(1), to: 0) == .queued)
+    }
+  }
+
   @Test func `a queue that was deleted is declared again by the worker that wants to subscribe to it`() async throws {
     let topology = Topology(partitioning: Partitioning(count: 2))
     try await withQueue(topology) { publisher, queue, url in
