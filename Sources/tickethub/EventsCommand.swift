@@ -38,6 +38,8 @@ struct EventsCommand: AsyncParsableCommand {
         throw CommandFailure("\(file) is no valid event\n\(invalid)")
       } catch let error as StoreUnavailable {
         throw CommandFailure(error.description)
+      } catch AccountFailure.unavailable(let reason) {
+        throw CommandFailure(reason)
       }
     }
 

@@ -33,8 +33,14 @@ struct LoadCommand: AsyncParsableCommand {
     guard (1...100).contains(tickets) else { throw ValidationError("--tickets may be 1 to 100") }
     guard (0...1).contains(named) else { throw ValidationError("--named may be 0 to 1") }
     guard connections > 0, followers > 0 else { throw ValidationError("--connections and --followers must be at least 1") }
-    if let rate, rate <= 0 { throw ValidationError("--rate must be above 0") }
-    if seconds != nil && rate == nil { throw ValidationError("--seconds goes with --rate") }
+    // What is no number is in no range.
+    if let rate, !(rate > 0 && rate <= 1_000_000) { throw ValidationError("--rate must be above 0, and at most 1000000") }
+    if let seconds {
+      guard let rate else { throw ValidationError("--seconds goes with --rate") }
+      guard seconds > 0, rate * seconds <= 5_000_000 else {
+        throw ValidationError("--seconds must be above 0, and --rate times --seconds at most 5000000 requests")
+      }
+    }
   }
 
   func run() async throws {

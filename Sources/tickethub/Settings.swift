@@ -127,6 +127,8 @@ struct Settings {
 
   func sqlDirectory() -> String { reader.string(forKey: "sql.dir", default: "sql") }
 
+  func readyFile() -> String? { reader.string(forKey: "ready.file") }
+
   func testPoison() -> String? { reader.string(forKey: "test.poison") }
 
   func url() -> String? { reader.string(forKey: "url") }

@@ -6,6 +6,7 @@ import Logging
 import Pipeline
 import Redis
 import ServiceLifecycle
+import SystemPackage
 import Telemetry
 import UnixSignals
 import Worker
@@ -43,6 +44,7 @@ struct WorkerCommand: AsyncParsableCommand {
       metrics: metrics,
       executor: TaskThread(name: "consumers"),
       logger: logger,
+      onReady: making(settings.readyFile(), logger),
       deciding: try testPoison(settings.testPoison()))
     var services: [any Service] = [check, worker]
     if let port = try settings.adminPort() {
@@ -53,5 +55,17 @@ struct WorkerCommand: AsyncParsableCommand {
     ).run()
     await link.close()
     await publishingLink.close()
+  }
+}
+
+/// Makes a file: tells whoever started this process that it works, however little is logged.
+private func making(_ file: String?, _ logger: Logger) -> (@Sendable () -> Void)? {
+  guard let file else { return nil }
+  return {
+    do throws(Errno) {
+      try writeFile(file, [UInt8]())
+    } catch {
+      logger.warning("can't tell that this worker is ready", metadata: ["file": "\(file)", "reason": "\(error)"])
+    }
   }
 }

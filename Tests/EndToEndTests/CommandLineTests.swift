@@ -47,6 +47,27 @@ import TicketHubTestSupport
     #expect(refused.errors.contains("/starts_at: is required"))
   }
 
+  @Test func `an event's organiser can't be looked up where the database is away`() async throws {
+    let hub = try await TicketHub.shared()
+    let port = try await reservePorts()
+    let refused = try await tickethub(
+      ["events", "create", "--file", "-", "--organiser", "x@example.com"],
+      environment: hub.environment.merging(["TICKETHUB_DATABASE_URL": "postgres://u:p@127.0.0.1:\(port)/x"]) { $1 },
+      input: newEvent().text)
+    #expect(refused.status == 1)
+    #expect(refused.errors.hasPrefix("tickethub: PostgreSQL at 127.0.0.1:\(port) "), "\(refused.errors)")
+  }
+
+  @Test(arguments: [
+    ("nan", "1", "--rate must be"), ("1e300", "1", "--rate must be"), ("-1", "1", "--rate must be"),
+    ("100", "nan", "--seconds must be"), ("100", "1e18", "--seconds must be"), ("100", "0", "--seconds must be"),
+  ])
+  func `a load that can't be is refused`(_ rate: String, _ seconds: String, _ words: String) async throws {
+    let refused = try await tickethub(["load", "--event", "x", "--rate=\(rate)", "--seconds=\(seconds)"], environment: [:])
+    #expect(refused.status > 1, "\(refused.errors)")
+    #expect(refused.errors.contains(words))
+  }
+
   @Test func `migrating again changes nothing`() async throws {
     let hub = try await TicketHub.shared()
     let again = try await tickethub(["migrate"], environment: hub.environment)

@@ -56,6 +56,15 @@ import TicketHubTestSupport
     #expect(await worker.terminate().status == 0)
   }
 
+  @Test func `a worker tells that it is ready, however little it logs`() async throws {
+    let hub = try await hub()
+    let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let worker = try hub.launchWorker(["TICKETHUB_LOG_LEVEL": "critical", "TICKETHUB_READY_FILE": file])
+    try await eventually(within: .seconds(60), "a ready worker") { FileManager.default.fileExists(atPath: file) }
+    #expect(await worker.terminate().status == 0)
+  }
+
   @Test func `a worker that is told to end hands over at once`() async throws {
     let hub = try await hub()
     let (leaving, staying) = (try await hub.startWorker(), try await hub.startWorker())

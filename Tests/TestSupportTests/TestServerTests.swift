@@ -61,6 +61,32 @@ import Testing
     }
   }
 
+  @Test func `a state directory that was moved keeps its data, also where they lie elsewhere`() async throws {
+    let port = try await reservePorts()
+    // RabbitMQ's scripts can't quote a space, so no server's data are where there is one.
+    let (state, moved) = ("\(Checkout.state)/state \(port)", "\(Checkout.state)/moved \(port)")
+    let script = "\(Checkout.path)/compose/server"
+    func server(_ command: String, _ state: String) async throws {
+      let options = command == "start" ? ["--port", "\(port)"] : []
+      try await run([script, command, "redis", "--state", state] + options)
+    }
+    func data(_ state: String) throws -> String {
+      try FileManager.default.destinationOfSymbolicLink(atPath: "\(state)/data")
+    }
+    try await server("start", state)
+    let first = try data(state)
+    try FileManager.default.moveItem(atPath: state, toPath: moved)
+    // What ran there is ended, or this would find the port in use.
+    try await server("start", state)
+    #expect(try data(state) != first)
+    #expect(FileManager.default.fileExists(atPath: first))
+    try await server("remove", state)
+    try await server("start", moved)
+    #expect(try data(moved) == first)
+    try await server("remove", moved)
+    #expect(!FileManager.default.fileExists(atPath: first))
+  }
+
   @Test func `those who ask at once for the shared server get the same one`() async throws {
     async let one = TestServer.shared(.redis)
     async let other = TestServer.shared(.redis)

@@ -59,7 +59,7 @@ begin_afresh() {
 
 start_yardstick() {
   export TICKETHUB_YARDSTICK_PORT=$((port_base + 40)) TICKETHUB_YARDSTICK_PID
-  ! answers "$TICKETHUB_YARDSTICK_PORT" || fail "port $TICKETHUB_YARDSTICK_PORT of 127.0.0.1 is in use by something else"
+  until_unused "$TICKETHUB_YARDSTICK_PORT" "end it or set TICKETHUB_BENCH_PORT_BASE"
   : >"$state/yardstick.log"
   launch "$checkout" "$state/yardstick.pid" "$state/yardstick.log" \
     "$checkout/compose/yardstick/.build/release/yardstick" "$TICKETHUB_YARDSTICK_PORT"

@@ -73,6 +73,15 @@ answers() { # whether something listens on that port of loopback
   ((status == 0 || status == 124))
 }
 
+# until_unused PORT ADVICE: on a busy machine a killed process's last threads hold its ports for a moment after it is gone.
+until_unused() {
+  local deadline=$((SECONDS + 4))
+  while answers "$1"; do
+    ((SECONDS < deadline)) || fail "port $1 of 127.0.0.1 is in use by something else; $2"
+    sleep 0.05
+  done
+}
+
 # keep FILE MODE: replaces a file by standard input, in one step, so that nobody ever reads half of it.
 keep() {
   local new=$1.new

@@ -11,6 +11,31 @@ server_port() {
   esac
 }
 
+# recorded FILE: what it holds; fails where there is none, or nothing in it.
+recorded() {
+  local value
+  value=$(cat "$state/$1" 2>/dev/null) && [[ $value ]] && echo "$value"
+}
+
+# The port base with which a role was started.
+base_of() {
+  local port
+  case $1 in
+    postgres | rabbitmq | redis) port=$(recorded "$1/port") && echo $((port_base + port - $(server_port "$1"))) ;;
+    *) recorded port-base ;;
+  esac
+}
+
+# What runs keeps its ports: whatever is started has to find it there.
+check_port_base() {
+  local role base
+  for role in gateway $(known_workers) "${servers[@]}"; do
+    if base=$(base_of "$role") && [[ $base != "$port_base" ]] && role_pid "$role" >/dev/null; then
+      fail "$role runs with TICKETHUB_PORT_BASE=$base, not $port_base; set it so, or end everything first: ./compose/local down"
+    fi
+  done
+}
+
 # Prints the pid of a role that runs, or fails.
 role_pid() {
   local pid started now
@@ -27,7 +52,7 @@ role_pid() {
 
 # The workers that are to run are worker-1 to worker-N.
 worker_count() {
-  cat "$state/workers" 2>/dev/null || echo 0
+  recorded workers || echo 0
 }
 
 # Every worker with a pid file, the highest number first.
@@ -41,8 +66,8 @@ known_workers() {
   done | sort -t - -k 2 -rn
 }
 
-start_server() {
-  "$server" start "$1" --state "$state/$1" --port "$(server_port "$1")" >&2
+start_server() { # on the port that it had
+  "$server" start "$1" --state "$state/$1" --port "$(recorded "$1/port")" >&2
 }
 
 stop_server() {
@@ -51,12 +76,21 @@ stop_server() {
   fi
 }
 
+# Fails where nothing was brought up, or with other ports.
+expect_up() {
+  local name base
+  for name in port-base postgres/url rabbitmq/url redis/url; do
+    recorded "$name" >/dev/null || fail "nothing is up in $state: ./compose/local up"
+  done
+  check_port_base
+  base=$(recorded port-base)
+  [[ $base == "$port_base" ]] ||
+    fail "what is in $state was brought up with TICKETHUB_PORT_BASE=$base, not $port_base; set it so, or not at all"
+}
+
 # What every process of TicketHub is told.
 export_settings() {
-  local name
-  for name in port-base postgres/url rabbitmq/url redis/url; do
-    [[ -e $state/$name ]] || fail "nothing is up in $state: ./compose/local up"
-  done
+  expect_up
   [[ -s $state/token-secret ]] || openssl rand -hex 32 | keep "$state/token-secret" 600
   setting URL "http://127.0.0.1:$port_base"
   setting ADMIN_URL "http://127.0.0.1:$((port_base + 1))"
@@ -90,27 +124,33 @@ launch_role() {
     mv -f "$state/$role.log" "$state/$role.log.old"
   fi
   : >"$state/$role.log"
+  rm -f "$state/$role.ready"
   build_identity >"$state/$role.build"
   launch "$checkout" "$state/$role.pid" "$state/$role.log" "$binary" "$@"
 }
 
 # start_roles ROLE…: those of gateway and workers that don't run, all at once; then waits until each works.
 start_roles() {
-  local role begun=()
+  local role pid awaited=()
   for role in "$@"; do
-    if role_pid "$role" >/dev/null; then
+    if pid=$(role_pid "$role"); then
+      # Whoever began it may have been interrupted.
+      role_ready "$role" || awaited+=("$role:$pid")
       continue
     fi
     case $role in
       gateway)
-        ! answers "$port_base" || fail "port $port_base of 127.0.0.1 is in use by something else; end it or set TICKETHUB_PORT_BASE"
+        until_unused "$port_base" "end it or set TICKETHUB_PORT_BASE"
         launch_role gateway gateway
         ;;
-      *) TICKETHUB_ADMIN_PORT=$((port_base + 40 + ${role#worker-})) launch_role "$role" worker ;;
+      *)
+        TICKETHUB_ADMIN_PORT=$((port_base + 40 + ${role#worker-})) TICKETHUB_READY_FILE=$state/$role.ready \
+          launch_role "$role" worker
+        ;;
     esac
-    begun+=("$role:$launched")
+    awaited+=("$role:$launched")
   done
-  for role in "${begun[@]}"; do
+  for role in "${awaited[@]}"; do
     await_role "${role%:*}" "${role#*:}"
   done
 }
@@ -131,7 +171,7 @@ await_role() {
 role_ready() {
   case $1 in
     gateway) probe livez ;; # not readyz: it says that RabbitMQ works too, which a restarted gateway may have to wait for
-    *) grep -q 'worker ready' "$state/$1.log" ;;
+    *) [[ -e $state/$1.ready ]] ;; # not by its log: how much of it there is can be set
   esac
 }
 
@@ -168,14 +208,14 @@ stop_roles() {
     fi
   done
   for role in "$@"; do
-    rm -f "$state/$role.pid" "$state/$role.pid.started" "$state/$role.build"
+    rm -f "$state/$role".{pid,pid.started,build,ready}
   done
 }
 
 # set_workers N: makes worker-1 to worker-N run, and no other.
 set_workers() {
   local role number start=() stop=()
-  echo "$1" >"$state/workers"
+  keep "$state/workers" 644 <<<"$1"
   while read -r role; do
     if ((${role#worker-} > $1)); then
       stop+=("$role")

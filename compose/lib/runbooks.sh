@@ -10,6 +10,7 @@ run_runbooks() {
   mkdir -p "$site.pages"
   export TICKETHUB_STATE_DIR=$site TICKETHUB_PORT_BASE=$((TICKETHUB_TEST_PORT_BASE + 1000)) TICKETHUB_LOCAL_BIN=$built
   remove_site "$site"
+  # Whatever ends this early, the trap of `test` removes the site.
   attended "starting a site" "$site.pages/up.log" "$checkout/compose/local" up --workers 2 || return
   prepare_site >"$site.pages/site" 2>"$site.pages/site.log" || status=1
   # The one behind which everything needs another setting comes last.
@@ -22,7 +23,11 @@ run_runbooks() {
 
 remove_site() { # SITE
   [[ -d $1 ]] || return 0
-  "$checkout/compose/local" down >/dev/null 2>&1 || true
+  local kind
+  TICKETHUB_STATE_DIR=$1 "$checkout/compose/local" down >/dev/null 2>&1 || true
+  for kind in "${servers[@]}"; do # their data may lie elsewhere
+    "$server" remove "$kind" --state "$1/$kind" >/dev/null 2>&1 || true
+  done
   rm -rf "$1"
 }
 

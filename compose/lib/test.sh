@@ -121,6 +121,8 @@ remove_servers() {
 summarize() {
   local status=$? outcome name seconds
   trap - EXIT
+  trap '' INT TERM # cleaning up takes seconds, and must come to its end
+  remove_site "$state/runbooks"
   remove_servers
   if ((${#steps[@]})); then
     echo
