@@ -92,8 +92,9 @@ func makeRoutes(
   let waiters = Waiters(feed: dependencies.changes)
   let directory = EventDirectory(
     view: dependencies.catalogue, store: dependencies.events, partitioning: dependencies.partitioning)
+  let unnoted = UnnotedPartitions(dependencies.view)
   let intake = Intake(
-    view: dependencies.view, publisher: dependencies.publisher, metrics: dependencies.metrics,
+    view: dependencies.view, unnoted: unnoted, publisher: dependencies.publisher, metrics: dependencies.metrics,
     executor: dependencies.intakeExecutor, logger: dependencies.logger)
   let keeper = CatalogueKeeper(view: dependencies.catalogue, store: dependencies.events, logger: dependencies.logger)
 
@@ -104,7 +105,7 @@ func makeRoutes(
     events: dependencies.events, reservations: dependencies.reservations, now: dependencies.now, logger: dependencies.logger
   ).add(to: &table)
   let reader = ReservationReader(
-    view: dependencies.view, store: dependencies.reservations, partitioning: dependencies.partitioning)
+    view: dependencies.view, unnoted: unnoted, store: dependencies.reservations, partitioning: dependencies.partitioning)
   CreateReservation(
     authenticator: authenticator, limiter: limiter, directory: directory, view: dependencies.view, intake: intake,
     now: dependencies.now

@@ -42,9 +42,12 @@ package struct HeadlessGateway: Sendable {
     publisher: any CommandPublisher, view: any ReservationView, store: any ReservationStore, changes: any ChangeFeed,
     partitioning: Partitioning, time: Timekeeper, executor: any TaskExecutor, logger: Logger
   ) {
-    intake = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), time: time, executor: executor, logger: logger)
+    let unnoted = UnnotedPartitions(view)
+    intake = Intake(
+      view: view, unnoted: unnoted, publisher: publisher, metrics: MetricRegistry(), time: time, executor: executor,
+      logger: logger)
     waiters = Waiters(feed: changes, time: time)
-    reader = ReservationReader(view: view, store: store, partitioning: partitioning)
+    reader = ReservationReader(view: view, unnoted: unnoted, store: store, partitioning: partitioning)
   }
 
   /// Hears of changes until the task is cancelled.

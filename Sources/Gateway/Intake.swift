@@ -44,10 +44,10 @@ struct Intake: Sendable {
   /// - Parameter executor: where batches are made and wait; a thread of their own if there is none. Not the connections' event loops:
   ///   with thousands of connections that ask, each of a batch's steps would wait until it is its turn among them.
   init(
-    view: any ReservationView, publisher: any CommandPublisher, metrics: MetricRegistry, time: Timekeeper = .system,
-    executor: (any TaskExecutor)? = nil, logger: Logger
+    view: any ReservationView, unnoted: UnnotedPartitions, publisher: any CommandPublisher, metrics: MetricRegistry,
+    time: Timekeeper = .system, executor: (any TaskExecutor)? = nil, logger: Logger
   ) {
-    let process = Process(view: view, publisher: publisher, time: time, logger: logger)
+    let process = Process(view: view, unnoted: unnoted, publisher: publisher, time: time, logger: logger, probes: BacklogProbes())
     let counts = Counts(metrics)
     self.counts = counts
     coalescer = Coalescer(
@@ -110,9 +110,11 @@ struct Intake: Sendable {
   /// One batch on its way: places in the line, notes in the view, the queue.
   private struct Process: Sendable {
     let view: any ReservationView
+    let unnoted: UnnotedPartitions
     let publisher: any CommandPublisher
     let time: Timekeeper
     let logger: Logger
+    let probes: BacklogProbes
 
     func take(_ entries: [Entry]) async -> [Answer] {
       let places = await placesInLine(entries)
@@ -126,7 +128,9 @@ struct Intake: Sendable {
       for (index, entry) in entries.enumerated() {
         guard let place = places[entry.partition] else { continue }
         let backlog = place.progress.ahead(of: place.first)
-        if backlog > Intake.maximumBacklog { answers[index] = .refused(place.progress, backlog: backlog) }
+        if backlog > Intake.maximumBacklog && !probes.mayPass(entry.partition, at: time.now()) {
+          answers[index] = .refused(place.progress, backlog: backlog)
+        }
       }
       let records = queued.map(\.reservation)
       let noted = records.indices.filter { answers[$0] == nil && records[$0]?.ordinal ?? 0 != 0 }
@@ -154,6 +158,15 @@ struct Intake: Sendable {
       if time.now() - began > Intake.noteLasts {
         _ = await note(noted.filter { if case .accepted = answers[$0] { true } else { false } }, of: records)
       }
+      await unnoted.add(
+        Set(
+          entries.indices.filter { index in
+            guard records[index] != nil, queued[index].ordinal == 0 else { return false }
+            return switch answers[index] {
+            case .accepted, .unknown: true
+            default: false
+            }
+          }.map { entries[$0].partition }))
       Failpoint.beforeAnswer.pass()
       await withdraw(noted, of: records.indices.map { existing[$0] ?? records[$0] }, answers)
       return answers.map { $0 ?? .unknown }
@@ -161,7 +174,9 @@ struct Intake: Sendable {
 
     private func placesInLine(_ entries: [Entry]) async -> [Int: Places] {
       do throws(ViewUnavailable) {
-        return try await view.takePlaces(entries.reduce(into: [:]) { $0[$1.partition, default: 0] += 1 })
+        let places = try await view.takePlaces(entries.reduce(into: [:]) { $0[$1.partition, default: 0] += 1 })
+        await unnoted.tellView()
+        return places
       } catch {
         // Without the view nobody is told their place; they are queued all the same.
         return [:]

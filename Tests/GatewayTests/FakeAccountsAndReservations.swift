@@ -7,7 +7,6 @@ final class FakeReservationStore: ReservationStore {
   struct State {
     var isAway = false
     var reservations: [ReservationID: ReservationRecord] = [:]
-    var availability: Availability?
     var seats: ViewedSeats?
     /// Whether who asks if it is ready gets no answer, cancelled or not, until ``letGo()``.
     var hangs = false
@@ -34,11 +33,6 @@ final class FakeReservationStore: ReservationStore {
   ) async throws(StoreUnavailable) -> [ReservationRecord] {
     try present()
     return state.withLock { newest($0.reservations, of: customer, after: after, limit: limit) }
-  }
-
-  func availability(of event: EventID) async throws(StoreUnavailable) -> Availability? {
-    try present()
-    return state.withLock { $0.availability }
   }
 
   func seats(of event: Event, section: SectionIndex) async throws(StoreUnavailable) -> ViewedSeats? {

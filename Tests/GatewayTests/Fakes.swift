@@ -24,6 +24,8 @@ final class FakeView: ReservationView {
     /// How many reservations were to be noted in each call.
     var notes: [Int] = []
     var withdrawn: [ReservationID] = []
+    /// Partitions that were said not to be noted any more.
+    var unnoted: Set<Int> = []
   }
 
   private let state = Mutex(State())
@@ -110,6 +112,10 @@ final class FakeView: ReservationView {
 
   func knowsWhatIsQueued(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
     try present { $0.knowsWhatIsQueued }
+  }
+
+  func forgetNoted(_ partitions: Set<Int>) async throws(ViewUnavailable) {
+    try present { $0.unnoted.formUnion(partitions) }
   }
 
   func isReady() async -> Bool { get { !$0.isAway } }

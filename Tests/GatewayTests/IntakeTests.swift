@@ -1,4 +1,5 @@
 import Pipeline
+import Synchronization
 import Telemetry
 import Testing
 import Ticketing
@@ -10,7 +11,7 @@ struct IntakeTests {
   private let publisher = FakePublisher()
   private let intake: Intake
 
-  init() { intake = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), logger: .silent) }
+  init() { intake = .test(view, publisher) }
 
   private func command(_ id: UInt128 = 1, quantity: Int = 2) -> Command {
     let request = Command.Request(customer: customer, selection: .best(section: 0, quantity: quantity, adjacent: true))
@@ -110,10 +111,10 @@ struct IntakeTests {
     publisher.answer(second)
     let publisher = publisher
     let meanwhile = PublisherWithMeanwhile(outcome: first) {
-      let other = Intake(view: view, publisher: publisher, metrics: MetricRegistry(), logger: .silent)
+      let other = Intake.test(view, publisher)
       _ = await other.take(command, partition: 3)
     }
-    return await Intake(view: view, publisher: meanwhile, metrics: MetricRegistry(), logger: .silent).take(command, partition: 3)
+    return await Intake.test(view, meanwhile).take(command, partition: 3)
   }
 
   @Test func `a request that is refused leaves its note to the same request at another gateway, which was accepted`() async {
@@ -192,6 +193,49 @@ struct IntakeTests {
     }
   }
 
+  /// As after hours in which all were refused: places were taken, and nothing is queued whose decision would show how far the line is.
+  @Test func `a line that seems too long takes one request a second, so that it can be seen that it is not`() async {
+    let clock = Mutex(ContinuousClock.now)
+    let time = Timekeeper(now: { clock.withLock { $0 } }, sleep: { _ in })
+    let intake = Intake.test(view, publisher, time: time)
+    view.set { $0.lines[3] = 9_000_000 }
+    func isTaken() async -> Bool { if case .accepted = await intake.take(command(), partition: 3) { true } else { false } }
+    #expect(await isTaken() == false)
+    clock.withLock { $0 += .seconds(1) }
+    #expect(await isTaken())
+    #expect(await isTaken() == false)
+    clock.withLock { $0 += .milliseconds(999) }
+    #expect(await isTaken() == false)
+    clock.withLock { $0 += .milliseconds(1) }
+    #expect(await isTaken())
+  }
+
+  @Test func `where something was queued without a note, the view is told that it does not know what is queued`() async throws {
+    let unnoted = UnnotedPartitions(view)
+    let intake = Intake.test(view, publisher, unnoted)
+    let three = Partitioning(count: 3)
+    #expect(try await unnoted.knowsWhatIsQueued(three))
+    view.set { $0.isAway = true }
+    guard case .accepted = await intake.take(command(), partition: 2) else {
+      Issue.record("it was not taken")
+      return
+    }
+    view.set { $0.isAway = false }
+    // It answers again, and has heard of nothing.
+    #expect(try await unnoted.knowsWhatIsQueued(three) == false)
+    #expect(view.get { $0.unnoted } == [2])
+    // From now on the view itself knows.
+    #expect(try await unnoted.knowsWhatIsQueued(three))
+  }
+
+  @Test func `the view is told by the next request too, for other gateways`() async {
+    view.set { $0.isAway = true }
+    _ = await intake.take(command(1), partition: 2)
+    view.set { $0.isAway = false }
+    _ = await intake.take(command(2), partition: 1)
+    #expect(view.get { $0.unnoted } == [2])
+  }
+
   @Test func `a request that is queued already keeps its note when the line has become too long`() async {
     _ = await intake.take(command(), partition: 3)
     let first = noted()
@@ -243,6 +287,16 @@ struct IntakeTests {
       return
     }
     #expect(publisher.messages.map(\.partition) == [2])
+  }
+}
+
+extension Intake {
+  fileprivate static func test(
+    _ view: FakeView, _ publisher: any CommandPublisher, _ unnoted: UnnotedPartitions? = nil, time: Timekeeper = .system
+  ) -> Intake {
+    Intake(
+      view: view, unnoted: unnoted ?? UnnotedPartitions(view), publisher: publisher, metrics: MetricRegistry(), time: time,
+      logger: .silent)
   }
 }
 

@@ -94,12 +94,19 @@ struct EventRoutes: Sendable {
 
   @Sendable private func availability(_ request: Request) async throws -> Response {
     let event = try await visibleEvent(request)
-    let availability = try await viewed { () async throws(ViewUnavailable) in
-      try await view.availability(of: event.event, in: event.partition)
-    } orStored: { () async throws(StoreUnavailable) in
-      try await reservations.availability(of: event.event.id)
+    guard let availability = await viewedAvailability(of: event) else {
+      throw Problem(.unavailable, "What is left can't be told at the moment.", retryAfter: 2)
     }
     return .conditional(availability.json(of: event.event), tag: "\"\(availability.version)\"", to: request)
+  }
+
+  /// Never the database's: a crowd asks for it, and it decides nothing. Nil where the view can't tell.
+  private func viewedAvailability(of event: KnownEvent) async -> Availability? {
+    do throws(ViewUnavailable) {
+      return try await view.availability(of: event.event, in: event.partition)
+    } catch {
+      return nil
+    }
   }
 
   @Sendable private func seats(_ request: Request) async throws -> Response {

@@ -5,6 +5,7 @@ import Ticketing
 /// Reads reservations for their customers: from the view, else from the database.
 struct ReservationReader: Sendable {
   let view: any ReservationView
+  let unnoted: UnnotedPartitions
   let store: any ReservationStore
   let partitioning: Partitioning
 
@@ -17,7 +18,7 @@ struct ReservationReader: Sendable {
     do {
       record = try await viewed { () async throws(ViewUnavailable) in
         if let record = try await view.reservation(id) { return record }
-        knowsWhatIsQueued = try await view.knowsWhatIsQueued(partitioning)
+        knowsWhatIsQueued = try await unnoted.knowsWhatIsQueued(partitioning)
         return nil
       } orStored: { () async throws(StoreUnavailable) in
         try await store.reservation(id)
