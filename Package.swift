@@ -148,8 +148,8 @@ let package = Package(
     tests(
       "BackendsTests",
       [
-        "Backends", "Verification", "Worker", "Pipeline", "Ticketing", "PostgreSQL", "RabbitMQ", "Redis", "BackendsTestSupport",
-        "TestSupport", logging,
+        "Backends", "Verification", "Worker", "Pipeline", "Ticketing", "PostgreSQL", "CPostgreSQL", "RabbitMQ", "Redis",
+        "BackendsTestSupport", "TestSupport", logging,
       ]),
     tests(
       "WorkerTests",

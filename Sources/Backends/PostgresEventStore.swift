@@ -112,7 +112,7 @@ public struct PostgresEventStore: EventStore {
 
   static func record(_ row: PostgresRow, sections: PostgresRows, seatRows: PostgresRows) throws -> EventRecord {
     let id = EventID(try row.uuid(0))
-    guard let status = Event.Status(rawValue: UInt8(try row.int2(11))) else {
+    guard let status = UInt8(exactly: try row.int2(11)).flatMap(Event.Status.init) else {
       throw CodingFailure("event \(id) has the unknown status \(try row.int2(11))")
     }
     var rows = seatRows[...]

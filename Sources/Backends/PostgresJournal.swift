@@ -61,6 +61,13 @@ public struct PostgresJournal: Journal {
   private static let decidedCommands = PostgresStatement(
     "journal_decided", "SELECT command_id FROM decisions WHERE command_id = ANY ($1)")
 
+  public func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
+    try await journal {
+      try await pool.query(PostgresQuery(PostgresReservationStore.byID, .uuids(ids.map(\.rawValue))))
+        .compactMap { try PostgresReservationStore.record($0, from: 0) }
+    }
+  }
+
   public func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try await journal {
       let query = PostgresQuery(Self.streams, .int8(Int64(partitioning.count)), .int8(Int64(partition)))
@@ -83,15 +90,19 @@ public struct PostgresJournal: Journal {
     return try await journal {
       try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
         let rows = try await transaction.pipeline([
-          PostgresQuery(Self.stream, id), PostgresQuery(Self.decisionsAfter, id, .int8(version), .int8(Int64(limit))),
+          PostgresQuery(Self.stream, id),
+          PostgresQuery(Self.decisionsAfter, id, .int8(version), .int8(Int64(limit)), .int8(viewLifetimeSeconds)),
         ])
         let head = try rows[0].first?.int8(0) ?? 0
         let toVersion = try rows[1].last?.int8(0) ?? version
-        var reservations: [ReservationID: ReservationRecord] = [:]
+        var reservations: [ReservationID: (record: ReservationRecord, isForgotten: Bool)] = [:]
         for row in rows[1] {
-          if let record = try PostgresReservationStore.record(row, from: 1) { reservations[record.id] = record }
+          guard let record = try PostgresReservationStore.record(row, from: 2) else { continue }
+          reservations[record.id] = (record, try row.bool(1))
         }
-        var changes = JournalChanges(toVersion: toVersion, reservations: Array(reservations.values), present: nil)
+        var changes = JournalChanges(
+          toVersion: toVersion, reservations: reservations.values.filter { !$0.isForgotten }.map(\.record),
+          forgotten: reservations.values.filter(\.isForgotten).map(\.record), present: nil)
         if toVersion == head {
           let present = try await transaction.pipeline([
             PostgresQuery(PostgresReservationStore.counters, id), PostgresQuery(PostgresReservationStore.allocations, id),
@@ -112,8 +123,9 @@ public struct PostgresJournal: Journal {
   private static let decisionsAfter = PostgresStatement(
     "journal_decisions_after",
     """
-    SELECT d.version, d.command, d.outcome, d.version, r.reservation_id, r.event_id, r.sequence, r.status, r.version, r.request,
-           r.section_index, r.quantity, r.seats, r.expires_at, r.extensions_used, r.created_at
+    SELECT d.version, d.decided_at < now() - $4::bigint * interval '1 second', d.command, d.outcome, d.version, r.reservation_id,
+           r.event_id, r.sequence, r.status, r.version, r.request, r.section_index, r.quantity, r.seats, r.expires_at,
+           r.extensions_used, r.created_at
       FROM decisions d
       LEFT JOIN LATERAL (SELECT * FROM reservations WHERE event_id = d.event_id AND sequence = d.reservation LIMIT 1) r ON true
      WHERE d.event_id = $1 AND d.version > $2 ORDER BY d.version LIMIT $3
@@ -124,19 +136,38 @@ public struct PostgresJournal: Journal {
   public func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
     let statements = JournalStatements(batches)
     return try await journal {
-      let results = try await pool.pipeline(statements.queries)
+      let results: [PostgresRows]
+      do {
+        results = try await pool.pipeline(statements.queries)
+      } catch let error as PostgresError where error.isLockTimeout {
+        _ = try await pool.query(PostgresQuery(Self.endAbandoned))
+        throw error
+      }
       guard let index = statements.updateIndex else { return [] }
       return try results[index].compactMap { try PostgresReservationStore.reservation($0, from: 0) }
     }
   }
 
+  /// Ends transactions of workers that were stopped in the middle of sending one: the server waits for the rest of it, which none of its
+  /// time limits counts, and keeps the event's row locked. Nobody is longer at it than five seconds who is not stopped.
+  private static let endAbandoned = PostgresStatement(
+    "journal_end_abandoned",
+    """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE usename = current_user AND application_name LIKE 'tickethub worker%' AND pid <> pg_backend_pid()
+       AND state <> 'idle' AND wait_event = 'ClientRead' AND xact_start < clock_timestamp() - interval '4 seconds'
+    """)
+
   public func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) {
     let queries = letters.flatMap { letter in
       let command = letter.command.map { PostgresValue.uuid($0.rawValue) } ?? .null(.uuid)
+      // The letter that this finds under the command's name has the bytes of what was to be discarded.
+      let isDiscard = if case .discard? = letter.queuedCommand?.command.action { true } else { false }
       return [
         PostgresQuery(
           Self.insertDeadLetter, .uuid(letter.id.rawValue), .int2(Int16(letter.partition)), command,
-          letter.event.map { .uuid($0.rawValue) } ?? .null(.uuid), .text(letter.reason), .int4(Int32(letter.attempts)),
+          letter.event.map { .uuid($0.rawValue) } ?? .null(.uuid),
+          .text(isDiscard ? "discarding it failed: \(letter.reason)" : letter.reason), .int4(Int32(letter.attempts)),
           .bytes(letter.payload)),
         PostgresQuery(Self.forgetAttempts, command),
       ]
@@ -144,15 +175,15 @@ public struct PostgresJournal: Journal {
     try await journal { _ = try await pool.pipeline(queries) }
   }
 
-  // One that was replayed, or whose bytes were discarded, and came again waits for an operator once more.
+  // One that was replayed, or whose bytes were discarded, and came again waits for an operator once more. Its bytes stay: what
+  // comes under a command's name is the same command, or its discard, with which what was asked for would be lost.
   private static let insertDeadLetter = PostgresStatement(
     "journal_set_aside",
     """
     INSERT INTO dead_letters (dead_letter_id, partition, command_id, event_id, reason, attempts, payload)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (dead_letter_id) DO UPDATE
-       SET status = 0, reason = excluded.reason, attempts = excluded.attempts, payload = excluded.payload, dead_at = now(),
-           changed_at = now()
+       SET status = 0, reason = excluded.reason, attempts = excluded.attempts, dead_at = now(), changed_at = now()
      WHERE dead_letters.status <> 0
     """)
 

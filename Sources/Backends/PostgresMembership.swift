@@ -14,9 +14,10 @@ public struct PostgresMembership: Membership {
   public func beat(_ worker: WorkerID) async throws(StoreUnavailable) -> [WorkerID] {
     try await store {
       let rows = try await pool.pipeline([
-        PostgresQuery(Self.relax), PostgresQuery(Self.seen, .uuid(worker), .text(host)), PostgresQuery(Self.alive),
+        PostgresQuery(Self.relax), PostgresQuery(Self.seen, .uuid(worker), .text(host)), PostgresQuery(Self.forget),
+        PostgresQuery(Self.alive),
       ])
-      return try rows[2].map { try $0.uuid(0) }
+      return try rows[3].map { try $0.uuid(0) }
     }
   }
 
@@ -39,9 +40,23 @@ public struct PostgresMembership: Membership {
     """)
 
   /// Two seconds are four beats: fewer would take a busy machine's hiccup for a death, more would leave a dead worker's partitions
-  /// alone for longer than need be.
+  /// alone for longer than need be. Whoever was seen later than now was seen before the clock was set back.
   private static let alive = PostgresStatement(
-    "workers_alive", "SELECT worker_id FROM workers WHERE last_seen_at > clock_timestamp() - interval '2 seconds'")
+    "workers_alive",
+    """
+    SELECT worker_id FROM workers
+     WHERE last_seen_at BETWEEN clock_timestamp() - interval '2 seconds' AND clock_timestamp() + interval '2 seconds'
+    """)
+
+  /// Workers that ended without saying so. Two that forget at the same time, after the clock was set, must not wait for each other.
+  private static let forget = PostgresStatement(
+    "workers_forget",
+    """
+    DELETE FROM workers WHERE worker_id IN (
+      SELECT worker_id FROM workers
+       WHERE last_seen_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp() + interval '1 minute'
+         FOR UPDATE SKIP LOCKED)
+    """)
 
   private static let delete = PostgresStatement("worker_delete", "DELETE FROM workers WHERE worker_id = $1")
 }

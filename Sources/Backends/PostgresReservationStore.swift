@@ -10,17 +10,34 @@ public struct PostgresReservationStore: ReservationStore {
 
   public func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord? {
     try await store {
-      try await pool.query(PostgresQuery(Self.byID, .uuid(id.rawValue))).first.flatMap { try Self.record($0, from: 0) }
+      if let decision = try await pool.query(PostgresQuery(Self.byID, .uuids([id.rawValue]))).first {
+        return try Self.record(decision, from: 0)
+      }
+      return try await pool.query(PostgresQuery(Self.setAside, .uuid(id.rawValue))).first.flatMap(Self.waiting)
     }
   }
 
-  private static let byID = PostgresStatement(
-    "reservation_by_id",
+  /// All but what was discarded, which has a decision.
+  private static let setAside = PostgresStatement(
+    "reservation_set_aside", "SELECT payload FROM dead_letters WHERE command_id = $1 AND status <> 4 LIMIT 1")
+
+  /// A reservation that waits for what an operator will have done with its command; nil where that asks for none.
+  private static func waiting(_ row: PostgresRow) throws(PostgresError) -> ReservationRecord? {
+    let letter = DeadLetter(partition: 0, command: nil, event: nil, reason: "", attempts: 0, payload: try row.bytes(0))
+    guard var queued = letter.queuedCommand, case .reserve(let request) = queued.command.action else { return nil }
+    // Its place in the line is long past.
+    queued.ordinal = 0
+    return ReservationRecord(queued: queued, request: request)
+  }
+
+  /// A reservation's id is that of the command that asked for it. Rows as ``record(_:from:)`` wants them.
+  static let byID = PostgresStatement(
+    "reservations_by_id",
     """
     SELECT d.command, d.outcome, d.version, r.reservation_id, r.event_id, r.sequence, r.status, r.version, r.request,
            r.section_index, r.quantity, r.seats, r.expires_at, r.extensions_used, r.created_at
       FROM decisions d LEFT JOIN reservations r ON r.event_id = d.event_id AND r.sequence = d.version
-     WHERE d.command_id = $1
+     WHERE d.command_id = ANY ($1)
     """)
 
   public func reservations(
@@ -45,15 +62,6 @@ public struct PostgresReservationStore: ReservationStore {
       FROM reservations WHERE customer_id = $1 AND (created_at, reservation_id) < ($2, $3)
      ORDER BY created_at DESC, reservation_id DESC LIMIT $4
     """)
-
-  public func availability(of event: EventID) async throws(StoreUnavailable) -> Availability? {
-    let id = PostgresValue.uuid(event.rawValue)
-    return try await store {
-      let rows = try await snapshot([PostgresQuery(Self.version, id), PostgresQuery(Self.counters, id)])
-      guard let version = try rows[0].first?.int8(0) else { return nil }
-      return Availability(version: version, sections: try rows[1].map(Self.counts))
-    }
-  }
 
   public func seats(of event: Event, section: SectionIndex) async throws(StoreUnavailable) -> ViewedSeats? {
     let id = PostgresValue.uuid(event.id.rawValue)
@@ -108,7 +116,7 @@ public struct PostgresReservationStore: ReservationStore {
 
   static func letters(
     sections: PostgresRows, allocations: PostgresRows
-  ) throws(PostgresError) -> [(section: SectionIndex, letters: [UInt8])] {
+  ) throws -> [(section: SectionIndex, letters: [UInt8])] {
     var taken = allocations[...]
     var firstSeat = 0
     var result: [(section: SectionIndex, letters: [UInt8])] = []
@@ -116,8 +124,10 @@ public struct PostgresReservationStore: ReservationStore {
       let capacity = Int(try row.int4(1))
       var letters = [UInt8](repeating: SeatLetter.available, count: capacity)
       while let allocation = taken.first, Int(try allocation.int4(0)) < firstSeat + capacity {
+        let seat = Int(try allocation.int4(0)) - firstSeat
+        guard letters.indices.contains(seat) else { throw CodingFailure("there is no seat \(seat + firstSeat)") }
         let isSold = try allocation.int2(1) == Int16(ReservationRecord.Status.confirmed.rawValue)
-        letters[Int(try allocation.int4(0)) - firstSeat] = isSold ? SeatLetter.sold : SeatLetter.held
+        letters[seat] = isSold ? SeatLetter.sold : SeatLetter.held
         taken = taken.dropFirst()
       }
       result.append((Int(try row.int2(0)), letters))
@@ -145,7 +155,7 @@ public struct PostgresReservationStore: ReservationStore {
   static func reservation(_ row: PostgresRow, from column: Int) throws -> ReservationRecord? {
     guard let id = try row.optionalUUID(column) else { return nil }
     var request = ByteReader(try row.bytes(column + 5))
-    guard let status = ReservationRecord.Status(rawValue: UInt8(try row.int2(column + 3))) else {
+    guard let status = UInt8(exactly: try row.int2(column + 3)).flatMap(ReservationRecord.Status.init) else {
       throw CodingFailure("reservation \(ReservationID(id)) has the unknown status \(try row.int2(column + 3))")
     }
     return ReservationRecord(

@@ -16,7 +16,7 @@ enum RedisKeys {
     "th:{\(reservation.description.prefix(8))}:command:\(id)"
   }
   static func event(_ id: EventID) -> String { key("event", id) }
-  /// Up to which version the event's view is complete.
+  /// Up to which version the event's view is complete; with a `+` behind it where its counts and seats are older.
   static func version(_ id: EventID) -> String { key("version", id) }
   static func availability(_ id: EventID) -> String { key("availability", id) }
   /// A letter a seat; a zero byte, or none, is a seat that was never touched.
@@ -79,6 +79,11 @@ extension PageMark {
 }
 
 extension RedisReply {
+  /// The number in an event's version; nil where there is none.
+  var viewVersion: Int64? { string.flatMap { Int64($0.hasSuffix("+") ? $0.dropLast() : $0[...]) } }
+  /// Whether the event's counts and seats are older than its version, which this is.
+  var isPartOfView: Bool { string?.hasSuffix("+") == true }
+
   /// The ids in a range of a list.
   var listedIDs: [UInt128] { (array ?? []).compactMap { $0.bytes.flatMap(PageMark.id(ofListMember:)) } }
 

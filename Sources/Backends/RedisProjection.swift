@@ -34,28 +34,32 @@ public struct RedisProjection: Projection {
   /// known, and learn whether one is not, in one step (`XX`) saves a tenth of Redis' time. Where the view was emptied after they were
   /// listed, the mark that was set before is gone like the lists, and they are to be listed once more.
   ///
+  /// Single seats are not written where the view has not got the seats of its version yet: then the version is -1.
+  ///
   /// KEYS: version, availability, reservations…, then a key a seat write, and the mark if they are listed.
-  /// ARGV: from, to, seconds to keep reservations, number of reservations, availability or "", when the reservations are to be listed
-  /// first (`always`, `unknown`, or `listed` if they are), records…, then offset and letters a seat write; the offset -1 replaces the
-  /// whole section.
+  /// ARGV: from, to as it is to be stored, seconds to keep reservations, number of reservations, availability or "", when the
+  /// reservations are to be listed first (`always`, `unknown`, or `listed` if they are), whether whole sections are written (`1`),
+  /// records…, then offset and letters a seat write; the offset -1 replaces the whole section.
   private static let applying = RedisScript(
     """
-    local version = tonumber(redis.call('GET', KEYS[1]) or '0')
+    local stored = redis.call('GET', KEYS[1]) or '0'
+    local version = tonumber(string.match(stored, '^%d+'))
     if version ~= tonumber(ARGV[1]) then return {version} end
+    if stored ~= ARGV[1] and ARGV[7] ~= '1' then return {-1} end
     if ARGV[6] == 'always' then return {version, 1} end
     local areListed = ARGV[6] == 'listed'
     if areListed and redis.call('DEL', table.remove(KEYS)) == 0 then return {version, 1} end
     local reservations = tonumber(ARGV[4])
     for i = 1, reservations do
       if areListed then
-        redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3])
-      elseif not redis.call('SET', KEYS[2 + i], ARGV[6 + i], 'EX', ARGV[3], 'XX') then
+        redis.call('SET', KEYS[2 + i], ARGV[7 + i], 'EX', ARGV[3])
+      elseif not redis.call('SET', KEYS[2 + i], ARGV[7 + i], 'EX', ARGV[3], 'XX') then
         return {version, 1}
       end
     end
     redis.call('SET', KEYS[1], ARGV[2])
     if ARGV[5] ~= '' then redis.call('SET', KEYS[2], ARGV[5]) end
-    local argument = 7 + reservations
+    local argument = 8 + reservations
     for i = 3 + reservations, #KEYS do
       if ARGV[argument] == '-1' then
         redis.call('SET', KEYS[i], ARGV[argument + 1])
@@ -85,7 +89,7 @@ public struct RedisProjection: Projection {
       let unlisted = replies.indices.filter { replies[$0].count > 1 }
       if unlisted.isEmpty {
         var results = zip(changes, replies).map { change, reply -> ProjectionResult in
-          reply[0] == change.fromVersion || reply[0] >= change.toVersion ? .done : .gap(viewVersion: reply[0])
+          reply[0] == change.fromVersion || reply[0] >= change.toVersion ? .done : .gap
         }[...]
         return shares.map { share in
           defer { results.removeFirst(share.changes.count) }
@@ -117,7 +121,7 @@ public struct RedisProjection: Projection {
       let mark = RedisArgument.string(RedisKeys.listing(changes[index].event, .random(in: .min ... .max)))
       marks[index] = mark
       pipeline.append("SET", mark, "", "EX", .integer(markLifetimeSeconds))
-      for reservation in changes[index].reservations { appendToList(reservation, &pipeline) }
+      for reservation in changes[index].reservations + changes[index].listed { appendToList(reservation, &pipeline) }
     }
     let preparing = pipeline.count
     for (index, change) in changes.enumerated() {
@@ -142,10 +146,12 @@ public struct RedisProjection: Projection {
   /// - Parameter listedMark: says that the reservations are listed; nil where they are not known to be.
   private static func append(_ change: ViewChange, listedMark: RedisArgument?, to pipeline: inout RedisPipeline) {
     var keys: [RedisArgument] = [.string(RedisKeys.version(change.event)), .string(RedisKeys.availability(change.event))]
+    let areSectionsWhole = if case .all = change.seats { true } else { false }
     var arguments: [RedisArgument] = [
-      .integer(change.fromVersion), .integer(change.toVersion), .integer(viewLifetimeSeconds),
+      .integer(change.fromVersion), .string("\(change.toVersion)\(change.availability == nil ? "+" : "")"),
+      .integer(viewLifetimeSeconds),
       .integer(Int64(change.reservations.count)), .bytes(change.availability?.encoded ?? []),
-      listedMark != nil ? "listed" : change.writesCustomersLists ? "always" : "unknown",
+      listedMark != nil ? "listed" : change.writesCustomersLists ? "always" : "unknown", areSectionsWhole ? 1 : 0,
     ]
     for reservation in change.reservations {
       keys.append(.string(RedisKeys.reservation(reservation.id)))
@@ -182,13 +188,34 @@ public struct RedisProjection: Projection {
     var pipeline = RedisPipeline()
     for event in events { pipeline.append("GET", .string(RedisKeys.version(event))) }
     var versions: [Int64] = []
-    for reply in try await redis.ask(pipeline) { versions.append(reply.string.flatMap { Int64($0) } ?? 0) }
+    for reply in try await redis.ask(pipeline) { versions.append(reply.viewVersion ?? 0) }
     return versions
   }
 
   public func forget(_ event: EventID) async throws(ViewUnavailable) {
     var pipeline = RedisPipeline()
-    pipeline.append("DEL", .string(RedisKeys.version(event)))
+    // What is late and begins at 0 must not be taken for the seats that are to be written.
+    pipeline.append("SET", .string(RedisKeys.version(event)), "0+")
+    _ = try await redis.ask(pipeline)
+  }
+
+  /// KEYS: reservation. ARGV: the record, seconds to keep it. The second byte of a record is its status, 0 while it is queued.
+  private static let replaceNote = RedisScript(
+    """
+    local note = redis.call('GET', KEYS[1])
+    if note and string.byte(note, 2) == 0 then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+    return 0
+    """)
+
+  public func replaceNotes(by reservations: [ReservationRecord], partition: Int) async throws(ViewUnavailable) {
+    if reservations.isEmpty { return }
+    var pipeline = RedisPipeline()
+    for reservation in reservations {
+      pipeline.append(
+        Self.replaceNote, keys: [.string(RedisKeys.reservation(reservation.id))],
+        arguments: [.bytes(reservation.encoded), .integer(viewLifetimeSeconds)])
+    }
+    pipeline.append("PUBLISH", .string(RedisKeys.changes(partition)), .bytes(reservations.flatMap(\.id.bytes)))
     _ = try await redis.ask(pipeline)
   }
 

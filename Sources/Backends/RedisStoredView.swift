@@ -26,7 +26,7 @@ public struct RedisStoredView: StoredView {
     var seats: [SectionIndex: [UInt8]] = [:]
     for (section, value) in zip(seated, values.dropFirst(3)) { seats[section] = value.bytes }
     return ViewHead(
-      version: values[0].string.flatMap { Int64($0) } ?? 0, availability: values[1].bytes, seats: seats, event: values[2].bytes)
+      version: values[0].viewVersion ?? 0, availability: values[1].bytes, seats: seats, event: values[2].bytes)
   }
 
   public func records(_ ids: [ReservationID]) async throws(ViewUnavailable) -> [[UInt8]?] {

@@ -264,8 +264,9 @@ public struct RedisView: ReservationView {
   public func seats(of event: Event, section: SectionIndex, in partition: Int) async throws(ViewUnavailable) -> ViewedSeats? {
     let replies = try await get(
       RedisKeys.version(event.id), RedisKeys.seats(event.id, section), RedisKeys.complete(partition))
-    let version = replies[0].string.flatMap { Int64($0) }
-    if version == nil && replies[2] == .null { return nil }
+    let version = replies[0].viewVersion
+    // Where the view is being brought up to the present, its seats come last.
+    if replies[0].isPartOfView || version == nil && replies[2] == .null { return nil }
     var letters = (try replies[1].expectBytes() ?? []).map { $0 == 0 ? SeatLetter.available : $0 }
     letters += Array(repeating: SeatLetter.available, count: max(0, event.sections[section].capacity - letters.count))
     return ViewedSeats(version: version ?? 0, letters: letters)
@@ -273,6 +274,15 @@ public struct RedisView: ReservationView {
 
   public func knowsWhatIsQueued(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool {
     try await redis.partitions(0..<partitioning.count, markedBy: RedisKeys.noted).count == partitioning.count
+  }
+
+  public func forgetNoted(_ partitions: Set<Int>) async throws(ViewUnavailable) {
+    var pipeline = RedisPipeline()
+    // The comparison too: a mark that is under way already may have been queued before.
+    for partition in partitions {
+      pipeline.append("DEL", .string(RedisKeys.noted(partition)), .string(RedisKeys.comparison(partition)))
+    }
+    _ = try await notes.ask(pipeline)
   }
 
   public func isReady() async -> Bool {

@@ -25,6 +25,8 @@ public enum PublishOutcome: Hashable, Sendable {
 
 /// The workers' side of the queue.
 public protocol CommandQueue: Sendable {
+  /// Whether this process reaches the broker. Connects to it if it is not connected, and does not wait for that.
+  var isReachable: Bool { get async }
   /// Subscribes to a partition. While several workers are subscribed to one, only one of them is given messages.
   /// - Throws: ``QueueUnavailable`` while the broker is away. The caller tries again.
   func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription

@@ -97,10 +97,12 @@ public protocol Journal: Sendable {
   func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent?
   /// Which of the commands have been decided.
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID>
+  /// Those of the reservations that have been decided, as they are now.
+  func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord]
   /// Writes the batches in one transaction, each only if its event still is at ``EventBatch/fromVersion``.
   /// Gives the reservations behind ``EventBatch/updated``, as they are now.
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord]
-  /// The reservations that the first `limit` decisions after `version` were about, each once and as it is now.
+  /// What the first `limit` decisions after `version` led to.
   func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges
   /// Where the history of each event of a partition stands that has one.
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream]
@@ -129,15 +131,18 @@ public struct JournalChanges: Sendable {
   public var toVersion: Int64
   /// Those that the decisions of the piece were about, each once and as it is now.
   public var reservations: [ReservationRecord]
+  /// The same of those that nothing has happened to in the piece for longer than the view keeps a reservation.
+  public var forgotten: [ReservationRecord]
   /// What is left and the letters of each seated section, if the piece reaches the present; nil if there is more to come.
   public var present: (availability: Availability, seats: [(section: SectionIndex, letters: [UInt8])])?
 
   public init(
-    toVersion: Int64, reservations: [ReservationRecord],
+    toVersion: Int64, reservations: [ReservationRecord], forgotten: [ReservationRecord] = [],
     present: (availability: Availability, seats: [(section: SectionIndex, letters: [UInt8])])?
   ) {
     self.toVersion = toVersion
     self.reservations = reservations
+    self.forgotten = forgotten
     self.present = present
   }
 }

@@ -15,10 +15,10 @@ public protocol EventStore: Sendable {
 
 /// What the database knows of reservations, for when the view does not.
 public protocol ReservationStore: Sendable {
+  /// The reservation as it was decided; as `queued` where it was set aside, and its decision is an operator's.
   func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord?
   /// A customer's reservations that were given tickets, newest first.
   func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [ReservationRecord]
-  func availability(of event: EventID) async throws(StoreUnavailable) -> Availability?
   /// The letters of a section's seats.
   func seats(of event: Event, section: SectionIndex) async throws(StoreUnavailable) -> ViewedSeats?
   /// Whether the database answers.

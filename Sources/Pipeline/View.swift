@@ -44,6 +44,8 @@ public protocol ReservationView: Sendable {
   /// Whether all that waits in the queues is noted: where the view was emptied, or restored from an old copy, it has lost the notes of
   /// what was queued before, until that is decided.
   func knowsWhatIsQueued(_ partitioning: Partitioning) async throws(ViewUnavailable) -> Bool
+  /// Has these partitions be ones of whose queues not all is known to be noted, until what waits in them now is decided.
+  func forgetNoted(_ partitions: Set<Int>) async throws(ViewUnavailable)
   /// Whether the view answers.
   func isReady() async -> Bool
 }
@@ -124,6 +126,9 @@ public protocol Projection: Sendable {
   /// Brings the view of these events, all of one partition, from one version to a later one; tells waiting clients.
   /// One answer each.
   func project(_ changes: [ViewChange], partition: Int, progress: Progress?) async throws(ViewUnavailable) -> [ProjectionResult]
+  /// Writes reservations, which have been decided, where the view has notes of them as `queued`; tells waiting clients. What is decided
+  /// in the view already stays as it is.
+  func replaceNotes(by reservations: [ReservationRecord], partition: Int) async throws(ViewUnavailable)
   /// The versions that the view has of these events, 0 where it has none.
   func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64]
   /// Has the view of this event be at version 0, so that all of it will be written again.
@@ -148,7 +153,10 @@ public struct ViewChange: Sendable {
   public var fromVersion: Int64
   public var toVersion: Int64
   public var reservations: [ReservationRecord]
-  /// Nil where the counts and seats come with a later change.
+  /// Reservations that the view would have let go of by now: only their customers' lists tell of them.
+  public var listed: [ReservationRecord]
+  /// Nil where the counts and seats come with a later change; until then the view takes only changes that bring the seats of whole
+  /// sections.
   public var availability: Availability?
   public var seats: SeatChange
   /// Whether the customers' own lists must be written in any case. Else only those of reservations that the view does not know: what
@@ -163,13 +171,14 @@ public struct ViewChange: Sendable {
   }
 
   public init(
-    event: EventID, fromVersion: Int64, toVersion: Int64, reservations: [ReservationRecord], availability: Availability?,
-    seats: SeatChange, writesCustomersLists: Bool
+    event: EventID, fromVersion: Int64, toVersion: Int64, reservations: [ReservationRecord], listed: [ReservationRecord] = [],
+    availability: Availability?, seats: SeatChange, writesCustomersLists: Bool
   ) {
     self.event = event
     self.fromVersion = fromVersion
     self.toVersion = toVersion
     self.reservations = reservations
+    self.listed = listed
     self.availability = availability
     self.seats = seats
     self.writesCustomersLists = writesCustomersLists
@@ -180,8 +189,9 @@ public struct ViewChange: Sendable {
 public enum ProjectionResult: Hashable, Sendable {
   /// The view is at `toVersion`, or was beyond it before.
   case done
-  /// The view is at another version than `fromVersion`, and nothing was written: what lies between must be projected first.
-  case gap(viewVersion: Int64)
+  /// The view is at another version than `fromVersion`, or has not got the seats of that version yet, and nothing was written: what is
+  /// missing must be projected first.
+  case gap
 }
 
 /// What is told to gateways as it happens, so that nobody need ask again and again.

@@ -60,13 +60,15 @@ public struct PostgresConfiguration: Sendable {
 
   /// The server's settings for the session. The URL's come last, so they win.
   private var options: String {
-    // With the last one the server notices a client that died while its query runs or waits for a lock.
+    // With the last ones the server notices a client that died while its query runs or waits for a lock, and one that vanished
+    // without a word in the middle of a transaction.
     var options = [(String, Duration?)]([
       ("statement_timeout", statementTimeout),
       ("lock_timeout", lockTimeout),
       ("idle_in_transaction_session_timeout", idleInTransactionTimeout),
       ("client_connection_check_interval", .seconds(2)),
     ]).compactMap { name, duration in duration.map { "-c \(name)=\($0.milliseconds)" } }
+    options.append("-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3")
     if findsRowsByKey {
       options.append("-c plan_cache_mode=force_generic_plan -c jit=off")
       options += ["seqscan", "hashjoin", "mergejoin"].map { "-c enable_\($0)=off" }

@@ -18,12 +18,19 @@ extension Session {
 
   /// Queues the commands and the Sync, and before each statement's first use its preparation.
   func send(_ commands: [Command], on connection: OpaquePointer) throws(PostgresError) -> [Answer] {
+    // Before the first of them is sent: libpq sends what it has as soon as that is some kilobytes, and a process that is stopped between
+    // two statements leaves the rows locked that the first one wrote.
+    let parameters = commands.map { ParameterBuffer($0.values) }
     var answers: [Answer] = []
     var preparing: [PreparedStatements.Key: String] = [:]
     for (index, command) in commands.enumerated() {
       let sent: CInt
       switch command {
-      case .text(let sql, let values): sent = sendText(sql, values, on: connection)
+      case .text(let sql, let values):
+        let types = values.map(\.type.rawValue)
+        sent = parameters[index].withPointers { values, lengths, formats in
+          PQsendQueryParams(connection, sql, CInt(values.count), types, values, lengths, formats, 1)
+        }
       case .query(let query):
         let types = query.parameters.map(\.type.rawValue)
         let key = PreparedStatements.Key(statement: query.statement, types: types)
@@ -37,7 +44,7 @@ extension Session {
           preparing[key] = name
           answers.append(.preparation(key, name: name, index))
         }
-        sent = ParameterBuffer(query.parameters).withPointers { values, lengths, formats in
+        sent = parameters[index].withPointers { values, lengths, formats in
           PQsendQueryPrepared(connection, name, CInt(values.count), values, lengths, formats, 1)
         }
       }
@@ -46,12 +53,6 @@ extension Session {
     }
     guard PQpipelineSync(connection) == 1 else { throw lost(connection) }
     return answers
-  }
-
-  private func sendText(_ sql: String, _ values: [PostgresValue], on connection: OpaquePointer) -> CInt {
-    ParameterBuffer(values).withPointers { pointers, lengths, formats in
-      PQsendQueryParams(connection, sql, CInt(values.count), values.map(\.type.rawValue), pointers, lengths, formats, 1)
-    }
   }
 
   /// The next result of the current command; nil at its end.

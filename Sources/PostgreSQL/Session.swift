@@ -8,6 +8,14 @@ enum Command {
   case query(PostgresQuery)
   case text(String, [PostgresValue] = [])
 
+  /// Its parameters.
+  var values: [PostgresValue] {
+    switch self {
+    case .query(let query): query.parameters
+    case .text(_, let values): values
+    }
+  }
+
   /// How errors call it.
   var name: String {
     switch self {

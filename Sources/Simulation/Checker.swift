@@ -226,7 +226,7 @@ extension Sale {
     isViewReached
       && world.plan.incidents.allSatisfy {
         switch $0.kind {
-        case .viewWiped, .viewRestored: false
+        case .viewWiped, .viewRestored, .recordsExpire: false
         default: true
         }
       }
@@ -256,7 +256,8 @@ extension Sale {
       if shown != letters { return "the view of event \(id) has other seats" }
     }
     for record in tables.reservations.values + tables.decisions.values.compactMap(\.rejected) {
-      if contents.reservations[record.id] != record { return "the view has another \(record.id)" }
+      let isForgotten = contents.reservations[record.id] == nil && contents.expired.contains(record.id)
+      if contents.reservations[record.id] != record && !isForgotten { return "the view has another \(record.id)" }
       // By the time of whichever request was noted last: a view that forgot the first one can't know better.
       guard let list = contents.lists[record.customer], list.contains(where: { $0.id == record.id.rawValue }) else {
         return "\(record.id) is in no customer's list"

@@ -17,6 +17,8 @@ enum Defect: String, CaseIterable {
   case cancelBeforeHandOver
   /// Changes are projected onto whatever version the view has.
   case projectWithoutVersion
+  /// What the view has forgotten and then noted again as queued stays so, although it was decided long ago.
+  case keepRepeatedNotes
   /// A clock that runs three times as fast is taken for the time of day.
   case expireByTheWrongClock
   /// A message with one command that can't be read is dropped as a whole.

@@ -40,6 +40,10 @@ struct SimulatedJournal: Journal {
     return try await ask("asks what is decided") { [database] in database.commands.intersection(commands) }
   }
 
+  func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
+    try await ask("reads reservations") { [database] in ids.compactMap(database.reservation) }
+  }
+
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
     guard let updated = try await ask("commits", { [database] in database.commit(batches) }) else { throw .conflict }
     return updated
@@ -172,7 +176,6 @@ struct SimulatedStore: ReservationStore {
   func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [ReservationRecord] {
     throw StoreUnavailable("not simulated")
   }
-  func availability(of event: EventID) async throws(StoreUnavailable) -> Availability? { throw StoreUnavailable("not simulated") }
   func seats(of event: Event, section: SectionIndex) async throws(StoreUnavailable) -> ViewedSeats? {
     throw StoreUnavailable("not simulated")
   }

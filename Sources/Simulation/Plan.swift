@@ -14,7 +14,7 @@ struct Plan {
       case connectionsAreCut(Int)
       case brokerAway, databaseAway, viewAway
       case queuesFull, topologyBroken
-      case viewWiped, viewRestored
+      case viewWiped, viewRestored, recordsExpire
     }
     var kind: Kind
     var at: Int64
@@ -89,7 +89,7 @@ struct Plan {
 
   private static func incident(workers: Int, gateways: Int, _ random: inout SplitMix) -> Incident.Kind {
     let worker = Int(random.pick(0...Int64(workers - 1)))
-    switch random.pick(0...17) {
+    switch random.pick(0...18) {
     case 0: return .workerCrashes(worker)
     case 1, 2, 3: return .workerCrashesInCall(worker, calls: Int(random.pick(1...12)), carriedOut: random.chance(0.5))
     case 4, 5, 6: return .workerPauses(worker)
@@ -103,6 +103,7 @@ struct Plan {
     case 14: return .viewAway
     case 15: return random.chance(0.5) ? .queuesFull : .topologyBroken
     case 16: return .viewWiped
+    case 17: return .recordsExpire
     default: return .viewRestored
     }
   }

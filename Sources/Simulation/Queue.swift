@@ -7,6 +7,8 @@ struct SimulatedQueue: CommandQueue {
   let broker: Broker
   let process: SimulatedProcess
 
+  var isReachable: Bool { get async { !world.isAway(.broker) } }
+
   func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription {
     let isAbandoned = Box(false)
     do throws(NoAnswer) {

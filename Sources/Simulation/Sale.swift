@@ -133,7 +133,8 @@ final class Sale: @unchecked Sendable {
       quarantine: SimulatedQuarantine(world: world, database: database, process: process),
       view: SimulatedProjection(world: world, view: view, process: process),
       membership: SimulatedMembership(world: world, database: database, process: process), partitioning: world.partitioning,
-      now: now, time: world.timekeeper(of: process), logger: world.logger, endsWhereDecisionsHang: false)
+      now: now, time: world.timekeeper(of: process), logger: world.logger, endsWhereDecisionsHang: false,
+      catchUpPiece: 1)
     world.note("starts", process)
     let task = startTask {
       await TaskLocals.$gracefulShutdownManager.withValue(shutdown) {
@@ -270,6 +271,9 @@ final class Sale: @unchecked Sendable {
     case .viewWiped:
       world.note("view is wiped", nil)
       view.wipe()
+    case .recordsExpire:
+      world.note("records expire", nil)
+      view.expireRecords()
     case .viewRestored:
       world.note("view is copied", nil)
       view.makeCopy()

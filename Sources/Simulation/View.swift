@@ -6,9 +6,13 @@ final class View: @unchecked Sendable {
   /// Everything in it.
   struct Contents {
     var versions: [EventID: Int64] = [:]
+    /// Events whose counts and seats are older than their version.
+    var partial: Set<EventID> = []
     var availability: [EventID: Availability] = [:]
     var seats: [EventID: [SectionIndex: [UInt8]]] = [:]
     var reservations: [ReservationID: ReservationRecord] = [:]
+    /// Those whose time to live is over.
+    var expired: Set<ReservationID> = []
     /// How many requests rely on a note besides the one that made it.
     var repetitions: [ReservationID: Int] = [:]
     var lists: [CustomerID: Set<PageMark>] = [:]
@@ -30,6 +34,8 @@ final class View: @unchecked Sendable {
   private var copy = Contents()
   fileprivate var comparisonsBegun = 0
   private var listingsBegun = 0
+  /// How often records expired.
+  private(set) var expiries = 0
   private var listeners: [(process: SimulatedProcess, hear: ([UInt128]?) -> Void)] = []
 
   init(_ world: World) { self.world = world }
@@ -39,6 +45,15 @@ final class View: @unchecked Sendable {
     contents = Contents()
     isDisturbed = true
     tellAll(nil)
+  }
+
+  /// The time to live of all that is over by now.
+  func expireRecords() {
+    expiries += 1
+    for record in contents.reservations.values where record.status.isFinal {
+      contents.reservations[record.id] = nil
+      contents.expired.insert(record.id)
+    }
   }
 
   /// Remembers the present for ``restore()``.
@@ -61,6 +76,7 @@ final class View: @unchecked Sendable {
   func apply(_ change: ViewChange, listedBy mark: Int?) -> (version: Int64, isUnlisted: Bool) {
     let version = contents.versions[change.event] ?? 0
     if version != change.fromVersion && world.defect != .projectWithoutVersion { return (version, false) }
+    if case .some = change.seats, contents.partial.contains(change.event) { return (-1, false) }
     let areListed =
       if let mark {
         contents.listings.remove(mark) != nil || world.defect == .trustListings
@@ -69,7 +85,12 @@ final class View: @unchecked Sendable {
       }
     if !areListed { return (version, true) }
     contents.versions[change.event] = change.toVersion
-    if let availability = change.availability { contents.availability[change.event] = availability }
+    if let availability = change.availability {
+      contents.availability[change.event] = availability
+      contents.partial.remove(change.event)
+    } else {
+      contents.partial.insert(change.event)
+    }
     for reservation in change.reservations { contents.reservations[reservation.id] = reservation }
     switch change.seats {
     case .some(let seats):
@@ -96,15 +117,26 @@ final class View: @unchecked Sendable {
     return listingsBegun
   }
 
-  func note(_ record: ReservationRecord) -> ReservationRecord? {
+  func replaceNote(by record: ReservationRecord) {
+    if contents.reservations[record.id]?.status == .queued { contents.reservations[record.id] = record }
+  }
+
+  /// - Parameter sentAt: ``expiries`` at that time.
+  func note(_ record: ReservationRecord, sentAt: Int) -> ReservationRecord? {
     if let known = contents.reservations[record.id] { return known }
-    contents.reservations[record.id] = record
+    if !isOvertaken(record, sentAt) { contents.reservations[record.id] = record }
     return nil
   }
 
+  /// No request is on its way for as long as a record lives.
+  private func isOvertaken(_ record: ReservationRecord, _ sentAt: Int) -> Bool {
+    sentAt < expiries && contents.expired.contains(record.id)
+  }
+
   /// Relies on a note that was there a moment ago, or makes it. Gives the note.
-  func repeatNote(_ record: ReservationRecord) -> ReservationRecord {
+  func repeatNote(_ record: ReservationRecord, sentAt: Int) -> ReservationRecord {
     guard let note = contents.reservations[record.id] else {
+      if isOvertaken(record, sentAt) { return record }
       contents.reservations[record.id] = record
       contents.lists[record.customer, default: []].insert(record.pageMark)
       return record
@@ -151,7 +183,7 @@ struct SimulatedProjection: Projection {
       let unlisted = replies.indices.filter { replies[$0].isUnlisted }
       if unlisted.isEmpty {
         return zip(changes, replies).map { change, reply in
-          reply.version == change.fromVersion || reply.version >= change.toVersion ? .done : .gap(viewVersion: reply.version)
+          reply.version == change.fromVersion || reply.version >= change.toVersion ? .done : .gap
         }
       }
       listed.formUnion(unlisted)
@@ -177,12 +209,23 @@ struct SimulatedProjection: Projection {
     }
   }
 
+  func replaceNotes(by reservations: [ReservationRecord], partition: Int) async throws(ViewUnavailable) {
+    try await ask(world, process, "replaces notes") { [world, view] in
+      if world.defect == .keepRepeatedNotes { return }
+      for record in reservations { view.replaceNote(by: record) }
+      view.tellAll(reservations.map(\.id.rawValue))
+    }
+  }
+
   func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64] {
     try await ask(world, process, "reads versions") { [view] in events.map { view.contents.versions[$0] ?? 0 } }
   }
 
   func forget(_ event: EventID) async throws(ViewUnavailable) {
-    try await ask(world, process, "forgets") { [view] in view.contents.versions[event] = nil }
+    try await ask(world, process, "forgets") { [view] in
+      view.contents.versions[event] = nil
+      view.contents.partial.insert(event)
+    }
   }
 
   func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
@@ -248,16 +291,16 @@ struct SimulatedReservationView: ReservationView {
       view.list(reservations)
       return view.markListing()
     }
-    let known = try await ask(world, process, "notes") { [world, view] in
-      let known = reservations.map(view.note)
+    let known = try await ask(world, process, "notes") { [world, view, sentAt = view.expiries] in
+      let known = reservations.map { view.note($0, sentAt: sentAt) }
       return view.contents.listings.remove(mark) != nil || world.defect == .trustListings ? known : nil
     }
     guard var existing = known else { throw ViewUnavailable("emptied meanwhile") }
     let repeated = zip(reservations, existing).filter { $1?.status == .queued && $1?.request == $0.request }.map(\.0)
     if !repeated.isEmpty {
-      let notes = try await ask(world, process, "repeats notes") { [view] in
+      let notes = try await ask(world, process, "repeats notes") { [view, sentAt = view.expiries] in
         repeated.map { record in
-          let note = view.repeatNote(record)
+          let note = view.repeatNote(record, sentAt: sentAt)
           if note.pageMark != record.pageMark {
             view.list([note])
             view.contents.lists[record.customer]?.remove(record.pageMark)
@@ -299,6 +342,15 @@ struct SimulatedReservationView: ReservationView {
     try await ask(world, process, "asks what is noted") { [world, view] in
       let marks = world.defect == .forgetBacklog ? view.contents.complete : view.contents.noted
       return (0..<partitioning.count).allSatisfy { marks[$0] == view.run }
+    }
+  }
+
+  func forgetNoted(_ partitions: Set<Int>) async throws(ViewUnavailable) {
+    try await ask(world, process, "forgets what is noted") { [view] in
+      for partition in partitions {
+        view.contents.noted[partition] = nil
+        view.contents.comparisons[partition] = nil
+      }
     }
   }
 

@@ -69,6 +69,10 @@ final class GroupCommit: Journal {
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await journal.decided(commands) }
 
+  func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
+    try await journal.reservations(ids)
+  }
+
   func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {
     try await journal.changes(of: event, after: version, limit: limit)
   }

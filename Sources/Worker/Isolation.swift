@@ -35,6 +35,7 @@ struct Isolation {
   private let partition: Int
   private let journal: any Journal
   private let quarantine: any Quarantine
+  private let turn: Turn
   private let time: Timekeeper
   private let logger: Logger
   /// How many more of the commands that come back may have been under way.
@@ -44,10 +45,14 @@ struct Isolation {
   /// What must not be decided, as of the last time that one of them came.
   private var setAside: Set<CommandID> = []
 
-  init(partition: Int, journal: any Journal, quarantine: any Quarantine, time: Timekeeper, logger: Logger) {
+  /// - Parameter turn: the process's, for commands that may be what ends it.
+  init(
+    partition: Int, journal: any Journal, quarantine: any Quarantine, turn: Turn = Turn(), time: Timekeeper, logger: Logger
+  ) {
     self.partition = partition
     self.journal = journal
     self.quarantine = quarantine
+    self.turn = turn
     self.time = time
     self.logger = logger
   }
@@ -121,6 +126,9 @@ struct Isolation {
   }
 
   /// Settles a command with nothing else under way, or finds that it can't be.
+  ///
+  /// One that was begun alone before waits until no such command of another partition is under way in this process: whichever of them ends
+  /// it, the others would come back with one attempt more.
   /// - Throws: ``CancellationError`` only.
   func settleAlone(
     _ queued: QueuedCommand, with settler: inout Settler, isGivenUp: () -> Bool
@@ -128,6 +136,9 @@ struct Isolation {
     let id = queued.command.id
     var reason = "whoever decided it did not survive it, or did not come to an end"
     var pause = Duration.milliseconds(50)
+    let mayBeCulprit = await wasBegunAlone(id)
+    if mayBeCulprit { await turn.take() }
+    defer { if mayBeCulprit { turn.pass() } }
     while true {
       var isNoted = false
       do throws(JournalFailure) {
@@ -152,6 +163,15 @@ struct Isolation {
         try await time.sleep(pause)
         pause = min(pause * 2, .seconds(1))
       }
+    }
+  }
+
+  /// True also where nobody can tell.
+  private func wasBegunAlone(_ command: CommandID) async -> Bool {
+    do throws(JournalFailure) {
+      return try await quarantine.attempts(at: [command])[command]?.alone ?? 0 > 0
+    } catch {
+      return true
     }
   }
 

@@ -29,6 +29,7 @@ final class PartitionConsumer: Sendable {
   private let time: Timekeeper
   private let logger: Logger
   private let metrics: WorkerMetrics
+  private let turn: Turn
   private let watch: DecisionWatch?
   private let deciding: (@Sendable (Command) -> Void)?
   private let isGivenUp = Atomic(false)
@@ -37,7 +38,7 @@ final class PartitionConsumer: Sendable {
   init(
     partition: Int, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, keeper: ViewKeeper,
     partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger,
-    metrics: WorkerMetrics, watch: DecisionWatch? = nil, deciding: (@Sendable (Command) -> Void)? = nil
+    metrics: WorkerMetrics, turn: Turn = Turn(), watch: DecisionWatch? = nil, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.partition = partition
     self.queue = queue
@@ -48,6 +49,7 @@ final class PartitionConsumer: Sendable {
     self.now = now
     self.time = time
     self.metrics = metrics
+    self.turn = turn
     self.watch = watch
     self.deciding = deciding
     var logger = logger
@@ -102,7 +104,8 @@ final class PartitionConsumer: Sendable {
 
   private func settleAll(of subscription: any CommandSubscription, _ mark: DecisionWatch.Mark) async throws {
     var settler = Settler(journal: journal, now: now, time: time, logger: logger, mark: mark, deciding: deciding)
-    var isolation = Isolation(partition: partition, journal: journal, quarantine: quarantine, time: time, logger: logger)
+    var isolation = Isolation(
+      partition: partition, journal: journal, quarantine: quarantine, turn: turn, time: time, logger: logger)
     var rate = DecisionRate()
     settler.takeOver(try await ownStreams())
     try await untilJournalAnswers { () async throws(JournalFailure) in try await isolation.takeOver() }
@@ -130,6 +133,7 @@ final class PartitionConsumer: Sendable {
           metrics.noteDecisions(settlement.decisions)
           try await setAside(settlement.undecidable.map(letter), &isolation)
           if !settlement.suspects.isEmpty { await keeper.suspect(settlement.suspects) }
+          if !settlement.repeated.isEmpty { await keeper.noteRepeated(settlement.repeated, in: partition) }
           if !settlement.changes.isEmpty { Failpoint.beforeProjection.pass() }
           // Whoever waits in the line has passed only once the whole batch is settled.
           let progress = steps.isEmpty ? batch.lastOrdinal.map(rate.progress) : nil

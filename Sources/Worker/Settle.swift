@@ -12,6 +12,8 @@ struct Settlement {
   /// Events for which there may be decisions that `changes` do not have: some of the commands had been decided before, or an attempt
   /// failed. Nobody else may be there to show them.
   var suspects: Set<EventID> = []
+  /// Reservations that some of the commands asked for and that had been decided before.
+  var repeated: Set<ReservationID> = []
 }
 
 /// A command about which nothing can be decided, and why.
@@ -49,6 +51,8 @@ struct Settler {
   private var mayBeBehind = true
   /// Of attempts that failed: something may have been committed and never shown.
   private var unshown: Set<EventID> = []
+  /// Likewise, of reservations that were decided before.
+  private var repeated: Set<ReservationID> = []
   /// Events whose expiries the journal refused, and until when they wait.
   private var refusedExpiries: [EventID: Timestamp] = [:]
 
@@ -125,8 +129,9 @@ struct Settler {
     do throws(JournalFailure) {
       let decided = mayBeBehind ? try await journal(decided: commands) : []
       let fresh = decided.isEmpty ? commands : commands.filter { !decided.contains($0.command.id) }
-      if !decided.isEmpty {
-        unshown.formUnion(commands.filter { decided.contains($0.command.id) }.map(\.command.event))
+      for command in commands.map(\.command) where decided.contains(command.id) {
+        unshown.insert(command.event)
+        repeated.insert(command.reservation)
       }
       try await load(Set(fresh.map(\.command.event)).union(due))
       let (drafts, undecidable) = decideAll(fresh, due: due)
@@ -137,6 +142,7 @@ struct Settler {
       mayBeBehind = false
       var settlement = settlement(of: batches, updated: updated, commands: fresh, undecidable: undecidable)
       swap(&settlement.suspects, &unshown)
+      swap(&settlement.repeated, &repeated)
       return settlement
     } catch {
       let touched = Set(commands.map(\.command.event)).union(due)
@@ -191,6 +197,8 @@ struct Settler {
         undecidable.append(Undecidable(command: queued, reason: "there is no event \(queued.command.event)"))
       } else if recent.insert(queued.command.id) {
         decideOne(queued.command, at: time, into: &drafts)
+      } else {
+        repeated.insert(queued.command.reservation)
       }
     }
     return (drafts.values.sorted { $0.batch.event < $1.batch.event }, undecidable)

@@ -25,6 +25,7 @@ struct ViewCatchUp: Sendable {
   let journal: any Journal
   let partitioning: Partitioning
   let logger: Logger
+  var piece = Self.piece
 
   /// Projects what the view lacks of an event.
   /// - Parameters:
@@ -42,7 +43,8 @@ struct ViewCatchUp: Sendable {
       async let next = changes.present == nil ? self.changes(of: event, after: changes.toVersion) : nil
       let change = ViewChange(
         event: event, fromVersion: version, toVersion: changes.toVersion, reservations: changes.reservations,
-        availability: changes.present?.availability, seats: .all(changes.present?.seats ?? []), writesCustomersLists: true)
+        listed: changes.forgotten, availability: changes.present?.availability, seats: .all(changes.present?.seats ?? []),
+        writesCustomersLists: true)
       guard try await view.project([change], partition: partition, progress: nil) == [.done] else { return .moved }
       onProgress(Int(changes.toVersion - version))
       version = changes.toVersion
@@ -59,7 +61,7 @@ struct ViewCatchUp: Sendable {
 
   private func changes(of event: EventID, after version: Int64) async -> Result<JournalChanges, JournalFailure> {
     do throws(JournalFailure) {
-      return .success(try await journal.changes(of: event, after: version, limit: Self.piece))
+      return .success(try await journal.changes(of: event, after: version, limit: piece))
     } catch {
       if case .unavailable(let reason) = error {
         logger.warning("the journal is away; the view waits", metadata: ["reason": "\(reason)"])

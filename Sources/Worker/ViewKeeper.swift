@@ -19,9 +19,17 @@ actor ViewKeeper {
   /// A mark is sent again if it has not come by then: its queue may have been deleted.
   private static let markInterval = Duration.seconds(60)
 
+  /// How often the versions are compared where nothing says that they must be: somebody may have written into the view by hand, or have
+  /// been ended while he was writing an event again.
+  private static let reviewInterval = Duration.seconds(60)
+  /// How soon a partition is compared again in which an event can't be read.
+  private static let unreadableInterval = Duration.seconds(30)
+
   private struct Partition {
-    /// Whether its events' versions have been compared since this worker consumes it.
-    var isCompared = false
+    /// When its events' versions were last compared, since this worker consumes it.
+    var comparedAt: ContinuousClock.Instant?
+    /// It is not compared before that.
+    var pausedUntil: ContinuousClock.Instant?
     /// What becomes known in the view as soon as all that waits in the queue is decided, where the view has lost its notes.
     var mark: Mark?
   }
@@ -44,12 +52,15 @@ actor ViewKeeper {
   /// Those that this worker consumes.
   private var partitions: [Int: Partition] = [:]
   private var behind: Set<EventID> = []
+  /// Reservations asked for, by partition, that had been decided before: the view may have let go of them and then got a note of the
+  /// request that was repeated.
+  private var repeated: [Int: Set<ReservationID>] = [:]
   /// While the view is away nothing is sent there, so that only this actor's own checks wait for it.
   private var isAway = false
 
   init(
     view: any Projection, queue: any CommandQueue, journal: any Journal, partitioning: Partitioning, time: Timekeeper = .system,
-    logger: Logger
+    catchUpPiece: Int = ViewCatchUp.piece, logger: Logger
   ) {
     self.view = view
     self.queue = queue
@@ -57,7 +68,7 @@ actor ViewKeeper {
     self.partitioning = partitioning
     self.time = time
     self.logger = logger
-    catchUp = ViewCatchUp(view: view, journal: journal, partitioning: partitioning, logger: logger)
+    catchUp = ViewCatchUp(view: view, journal: journal, partitioning: partitioning, logger: logger, piece: catchUpPiece)
   }
 
   func adopt(_ partition: Int) { partitions[partition] = Partition() }
@@ -66,6 +77,11 @@ actor ViewKeeper {
 
   /// Has the view of these events compared with the journal: something may have been committed and never shown.
   func suspect(_ events: Set<EventID>) { behind.formUnion(events) }
+
+  /// Has the view's notes of these reservations replaced by what the journal says of them.
+  func noteRepeated(_ reservations: Set<ReservationID>, in partition: Int) {
+    repeated[partition, default: []].formUnion(reservations)
+  }
 
   /// To be called when a mark was delivered and all before it is settled: what the view has no note of is not queued, from now on.
   func noteMark(_ name: String, in partition: Int) async {
@@ -87,7 +103,7 @@ actor ViewKeeper {
     do throws(ViewUnavailable) {
       let results = try await view.project(changes, partition: partition, progress: progress)
       for (change, result) in zip(changes, results) {
-        if case .gap = result { behind.insert(change.event) }
+        if result == .gap { behind.insert(change.event) }
       }
     } catch {
       lose(error)
@@ -102,6 +118,7 @@ actor ViewKeeper {
         try await compare()
         await sendMarks()
         try await showWhatIsBehind()
+        try await showWhatWasRepeated()
         isAway = false
       } catch {
         lose(error)
@@ -112,7 +129,7 @@ actor ViewKeeper {
   }
 
   private var interval: Duration {
-    if !behind.isEmpty && !isAway { return Self.catchUpInterval }
+    if !(behind.isEmpty && repeated.isEmpty) && !isAway { return Self.catchUpInterval }
     let nextMark = partitions.values.compactMap { $0.mark?.sendAt }.min()
     return nextMark.map { min(Self.checkInterval, max(Self.markDelay, $0 - time.now())) } ?? Self.checkInterval
   }
@@ -127,8 +144,11 @@ actor ViewKeeper {
     let complete = try await view.completePartitions(among: partitions.keys.sorted())
     let noted = try await view.notedPartitions(among: partitions.keys.sorted())
     isAway = false
+    let began = time.now()
     let suspect = partitions.filter { number, partition in
-      !partition.isCompared || !complete.contains(number) || !noted.contains(number) && partition.mark == nil
+      if let pausedUntil = partition.pausedUntil, began < pausedUntil { return false }
+      guard let comparedAt = partition.comparedAt, began < comparedAt + Self.reviewInterval else { return true }
+      return !complete.contains(number) || !noted.contains(number) && partition.mark == nil
     }
     for partition in suspect.keys.sorted() {
       let comparison = try await view.beginComparison(of: partition)
@@ -136,19 +156,23 @@ actor ViewKeeper {
         noted.contains(partition) ? nil : Mark(comparison: comparison, sendAt: time.now() + Self.markDelay)
       guard let streams = await streams(of: partition) else { return }
       var isComplete = true
+      partitions[partition]?.pausedUntil = nil
       for (stream, version) in zip(streams, try await view.versions(of: streams.map(\.event))) where version < stream.version {
         switch try await catchUp.catchUp(stream.event, from: version) {
         case .shown: break
         case .away: return
         // One that can't be caught up with does not hold up the others.
-        case .moved, .unreadable: isComplete = false
+        case .moved: isComplete = false
+        case .unreadable:
+          isComplete = false
+          partitions[partition]?.pausedUntil = time.now() + Self.unreadableInterval
         }
         // What is being sold now does not wait until all that ever was is shown.
         try await showWhatIsBehind()
       }
       if !isComplete { continue }
       try await view.markComplete(partition, since: comparison)
-      partitions[partition]?.isCompared = true
+      partitions[partition]?.comparedAt = time.now()
     }
   }
 
@@ -186,6 +210,22 @@ actor ViewKeeper {
   private func show(_ event: EventID) async throws(ViewUnavailable) -> ViewCatchUp.Outcome {
     guard let version = try await view.versions(of: [event]).first else { return .moved }
     return try await catchUp.catchUp(event, from: version)
+  }
+
+  private func showWhatWasRepeated() async throws(ViewUnavailable) {
+    for (partition, reservations) in repeated.mapValues({ Set($0.prefix(ViewCatchUp.piece)) }) {
+      // As above.
+      repeated[partition]?.subtract(reservations)
+      if repeated[partition]?.isEmpty == true { repeated[partition] = nil }
+      do {
+        try await view.replaceNotes(by: journal.reservations(Array(reservations)), partition: partition)
+      } catch JournalFailure.refused(let reason) {
+        logger.error("reservations can't be read", metadata: ["partition": "\(partition)", "reason": "\(reason)"])
+      } catch {
+        noteRepeated(reservations, in: partition)
+        if let error = error as? ViewUnavailable { throw error }
+      }
+    }
   }
 
   private func streams(of partition: Int) async -> [EventStream]? {

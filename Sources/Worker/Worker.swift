@@ -10,6 +10,11 @@ public struct Worker: Service {
   private static let lookInterval = Duration.milliseconds(100)
   /// How often it says that it lives itself, however long looking takes.
   private static let beatInterval = Duration.milliseconds(500)
+  /// For how long a worker that does not reach the broker still says that it lives. A broker that is started again is back by then.
+  private static let brokerPatience = Duration.seconds(3)
+  /// For how long a worker that does not reach the database keeps its partitions, where there were others. They take it for dead by then,
+  /// and wait for what it has.
+  private static let databasePatience = Duration.seconds(5)
 
   private let id: WorkerID
   private let queue: any CommandQueue
@@ -23,7 +28,10 @@ public struct Worker: Service {
   private let logger: Logger
   private let metrics: WorkerMetrics
   private let executor: (any TaskExecutor)?
+  /// Of commands that may be what ends the process.
+  private let turn = Turn()
   private let watch: DecisionWatch?
+  private let onReady: (@Sendable () -> Void)?
   private let deciding: (@Sendable (Command) -> Void)?
 
   /// - Parameters:
@@ -31,18 +39,21 @@ public struct Worker: Service {
   ///     transactions and round trips. Without one they run where ``run()`` does.
   ///   - endsWhereDecisionsHang: whether the process ends where a decision takes seconds, which a thread of its own finds out. Not in a
   ///     simulation, which has but one.
+  ///   - catchUpPiece: how many decisions the view catches up with at a time, if not as many as is good for Redis.
+  ///   - onReady: called once, when the worker knows its share of the partitions.
   ///   - deciding: called before each decision; for tests of decisions that crash or do not end.
   public init(
     id: WorkerID, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, view: any Projection,
     membership: any Membership, partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp,
     time: Timekeeper = .system, metrics: MetricRegistry = MetricRegistry(), executor: (any TaskExecutor)? = nil, logger: Logger,
-    endsWhereDecisionsHang: Bool = true,
-    deciding: (@Sendable (Command) -> Void)? = nil
+    endsWhereDecisionsHang: Bool = true, catchUpPiece: Int? = nil,
+    onReady: (@Sendable () -> Void)? = nil, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.id = id
     self.queue = queue
     self.journal = GroupCommit(journal, time: time)
     self.quarantine = quarantine
+    self.onReady = onReady
     self.deciding = deciding
     watch = endsWhereDecisionsHang ? DecisionWatch.endingTheProcess(logger) : nil
     self.metrics = WorkerMetrics(metrics)
@@ -52,7 +63,9 @@ public struct Worker: Service {
     self.now = now
     self.time = time
     self.logger = logger
-    keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, time: time, logger: logger)
+    keeper = ViewKeeper(
+      view: view, queue: queue, journal: journal, partitioning: partitioning, time: time,
+      catchUpPiece: catchUpPiece ?? ViewCatchUp.piece, logger: logger)
   }
 
   /// Works until the process is asked to stop: then finishes the batches under way, gives the partitions back and says goodbye.
@@ -89,18 +102,16 @@ public struct Worker: Service {
       var consumers: [Int: PartitionConsumer] = [:]
       var share: [Int] = []
       var isReady = false
-      var nextBeat = time.now()
+      var outlook = Outlook(at: time.now())
       while !Task.isShuttingDownGracefully && !Task.isCancelled {
-        let began = time.now()
-        if let members = await lookAround(beat: nextBeat <= began) {
-          if nextBeat <= began { nextBeat = began + Self.beatInterval }
-          let newShare = Assignment.share(of: id, among: members, partitions: partitioning.count)
+        if let newShare = await lookAround(&outlook) {
           if !isReady || newShare != share {
             logger.info(
               isReady ? "share changed" : "worker ready",
-              metadata: ["workers": "\(members.count)", "partitions": "\(newShare)"])
+              metadata: ["workers": "\(outlook.workers)", "partitions": "\(newShare)"])
           }
           share = newShare
+          if !isReady { onReady?() }
           isReady = true
         }
         consumers = consumers.filter { !$0.value.hasEnded }
@@ -119,16 +130,41 @@ public struct Worker: Service {
   private func consumer(of partition: Int) -> PartitionConsumer {
     PartitionConsumer(
       partition: partition, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning,
-      now: now, time: time, logger: logger, metrics: metrics, watch: watch, deciding: deciding)
+      now: now, time: time, logger: logger, metrics: metrics, turn: turn, watch: watch, deciding: deciding)
   }
 
-  /// The workers that live; nil while the database is away: then the shares stay as they are.
-  private func lookAround(beat: Bool) async -> [WorkerID]? {
+  /// What a worker has seen of the others, and of what it needs.
+  private struct Outlook {
+    var nextBeat: ContinuousClock.Instant
+    var sawBroker: ContinuousClock.Instant
+    var sawDatabase: ContinuousClock.Instant
+    /// How many live, this one included.
+    var workers = 1
+
+    init(at time: ContinuousClock.Instant) { (nextBeat, sawBroker, sawDatabase) = (time, time, time) }
+  }
+
+  /// The partitions that this worker is to consume; nil where nobody can tell, and they stay as they are.
+  ///
+  /// A worker that reaches only one of broker and database must not keep from the others what it can't consume. Without the broker it
+  /// stops saying that it lives, so that they take over, and goes on trying. Without the database it gives up what it has: the broker
+  /// would go on giving it messages.
+  private func lookAround(_ outlook: inout Outlook) async -> [Int]? {
+    let began = time.now()
+    if await queue.isReachable { outlook.sawBroker = began }
+    let beats = outlook.nextBeat <= began && began - outlook.sawBroker <= Self.brokerPatience
     do {
-      return beat ? try await membership.beat(id) : try await membership.members()
+      let members = Set(try await beats ? membership.beat(id) : membership.members()).union([id])
+      if beats { outlook.nextBeat = began + Self.beatInterval }
+      outlook.sawDatabase = time.now()
+      outlook.workers = members.count
+      return Assignment.share(of: id, among: Array(members), partitions: partitioning.count)
     } catch {
-      logger.warning("the database is away; the shares stay as they are", metadata: ["reason": "\(error)"])
-      return nil
+      let givesUp = outlook.workers > 1 && time.now() - outlook.sawDatabase > Self.databasePatience
+      logger.warning(
+        givesUp ? "the database is away; others may reach it" : "the database is away; the shares stay as they are",
+        metadata: ["reason": "\(error)"])
+      return givesUp ? [] : nil
     }
   }
 }

@@ -241,6 +241,35 @@ struct JournalTests {
     }
   }
 
+  private static let age = PostgresStatement(
+    "age", "UPDATE decisions SET decided_at = decided_at - interval '8 days' WHERE version <= 2")
+
+  @Test func `what nothing has happened to for longer than the view keeps it is told apart`() async throws {
+    try await withJournal { journal, pool in
+      var decider = Decider(record)
+      let commands = (0..<3).map { Command.reserve(seats: [SeatIndex($0)], event: id) }
+      let release = Command.release(commands[1].reservation, event: id)
+      _ = try await journal.commit([decider.batch(commands + [release])])
+      _ = try await pool.query(PostgresQuery(Self.age))
+      let changes = try await journal.changes(of: id, after: 0, limit: 9)
+      #expect(changes.forgotten.map(\.id) == [commands[0].reservation])
+      #expect(Set(changes.reservations.map(\.id)) == [commands[1].reservation, commands[2].reservation])
+    }
+  }
+
+  @Test func `reservations are told as they are now, those that were refused too`() async throws {
+    try await withJournal { journal, _ in
+      var decider = Decider(record)
+      let held = Command.reserve(seats: [1], event: id)
+      let refused = Command.reserve(seats: [1], event: id)
+      _ = try await journal.commit([decider.batch([held, refused])])
+      _ = try await journal.commit([decider.batch([.release(held.reservation, event: id)])])
+      let found = try await journal.reservations([held.reservation, refused.reservation, random()])
+      let statuses = Dictionary(uniqueKeysWithValues: found.map { ($0.id, $0.status) })
+      #expect(statuses == [held.reservation: .released, refused.reservation: .rejected])
+    }
+  }
+
   @Test func `what is set aside keeps its bytes`() async throws {
     try await withJournal { journal, pool in
       let payload: [UInt8] = Array(0...255)

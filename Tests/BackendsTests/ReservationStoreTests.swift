@@ -41,6 +41,24 @@ struct ReservationStoreTests {
     }
   }
 
+  @Test func `a reservation whose command was set aside is queued, until it is discarded`() async throws {
+    try await withDatabase { database in
+      let store = PostgresReservationStore(database.pool)
+      let command = Command.reserve(of: 1, event: id)
+      let letter = DeadLetter(
+        partition: 0, command: command.id, event: id, reason: "test", attempts: 3,
+        payload: CommandMessage.encode([QueuedCommand(command, ordinal: 77)]))
+      #expect(try await store.reservation(command.reservation) == nil)
+      try await PostgresJournal(database.pool).setAside([letter])
+      let waiting = try await store.reservation(command.reservation)
+      #expect(waiting?.status == .queued && waiting?.ordinal == 0 && waiting?.request == command.request)
+      #expect(waiting?.createdAt == command.acceptedAt)
+      let publisher = FakeMessagePublisher()
+      try await PostgresDeadLetters(database.pool, publisher: publisher, partitioning: Partitioning(count: 4)).discard(letter.id)
+      #expect(try await store.reservation(command.reservation) == nil)
+    }
+  }
+
   @Test func `each section has its own seats, and one without seats has none`() async throws {
     try await withStore([.reserve(seats: [1], event: id), .reserve(seats: [6, 9], event: id)]) { store, _ async throws in
       for (section, letters) in [(0, "ahaa"), (2, "aahaah")] {

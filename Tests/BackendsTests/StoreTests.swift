@@ -153,4 +153,25 @@ struct StoreTests {
       #expect(try await membership.beat(1) == [1])
     }
   }
+
+  /// As if the clock had been set: rows of workers that ended without a word are older than all patience, or from the future.
+  @Test func `a worker that was last seen at a time that is still to come is not taken for alive, and is forgotten`()
+    async throws
+  {
+    try await withDatabase { database in
+      try await database.pool.execute(
+        """
+        INSERT INTO workers (worker_id, host, started_at, last_seen_at)
+        SELECT gen_random_uuid(), 'gone', now(), now() + age
+          FROM unnest(ARRAY[interval '1 hour', '-1 hour', '10 seconds', '-10 seconds']) age
+        """)
+      let membership = PostgresMembership(database.pool, host: "here")
+      #expect(try await membership.members().isEmpty)
+      #expect(try await membership.beat(1) == [1])
+      let rows = try await database.pool.query(PostgresQuery(Self.others))
+      #expect(try rows.map { try $0.int8(0) } == [2], "those a minute off are gone")
+    }
+  }
+
+  private static let others = PostgresStatement("test_others", "SELECT count(*) FROM workers WHERE host = 'gone'")
 }

@@ -57,14 +57,14 @@ extension ReservationRecord {
 }
 
 extension ViewChange {
-  /// From one version to another, with no reservations and no seats unless given.
+  /// From one version to another, with no reservations and no seats unless given; a part comes without counts.
   init(
     _ event: EventID, from: Int64, to: Int64, _ reservations: [ReservationRecord] = [], held: Int = 0,
-    seats: SeatChange = .some([]), lists: Bool = false
+    seats: SeatChange = .some([]), lists: Bool = false, isPart: Bool = false
   ) {
     self.init(
       event: event, fromVersion: from, toVersion: to, reservations: reservations,
-      availability: Availability(version: to, sections: [.init(held: held, sold: 0)]), seats: seats,
+      availability: isPart ? nil : Availability(version: to, sections: [.init(held: held, sold: 0)]), seats: seats,
       writesCustomersLists: lists)
   }
 }

@@ -36,6 +36,17 @@ struct ViewLifetimeTests {
     }
   }
 
+  @Test func `what the view would have let go of is listed, and not written`() async throws {
+    try await withRedis { redis async throws in
+      let old = ReservationRecord.queued(random()).held([0])
+      var change = ViewChange(old.event, from: 0, to: 1, lists: true)
+      change.listed = [old]
+      #expect(try await RedisProjection(redis).project([change], partition: 0, progress: nil) == [.done])
+      #expect(try await RedisView(redis).reservation(old.id) == nil)
+      #expect(try await RedisStoredView(redis).lists(of: [old.customer], limit: 9) == [[old.id]])
+    }
+  }
+
   /// A list that is gone looks like one that was never there.
   @Test func `customers' lists outlive by far the records in them, whoever wrote them`() async throws {
     try await withRedis { redis in

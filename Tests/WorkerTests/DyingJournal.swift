@@ -34,6 +34,11 @@ final class DyingJournal: Journal {
     return try await journal.decided(commands)
   }
 
+  func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
+    try expectLife()
+    return try await journal.reservations(ids)
+  }
+
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
     try expectLife()
     let updated = try await journal.commit(batches)

@@ -80,6 +80,10 @@ final class FakeJournal: Journal {
     try answering { $0.commands.intersection(commands) }
   }
 
+  func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
+    try answering { state in state.records.values.flatMap(\.values).filter { ids.contains($0.id) } }
+  }
+
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] {
     try state.withLock { state throws(JournalFailure) in
       try Self.meetTrouble(&state)

@@ -26,6 +26,8 @@ final class FakeQueue: CommandQueue {
   /// Ends the subscription, as a broken connection does.
   func breakConnection() { state.withLock { $0.subscriptions += 1 } }
 
+  var isReachable: Bool { get async { true } }
+
   func subscribe(to partition: Int) async throws(QueueUnavailable) -> any CommandSubscription {
     state.withLock { state in
       state.subscriptions += 1

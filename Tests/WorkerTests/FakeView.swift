@@ -6,6 +6,8 @@ import Ticketing
 final class FakeView: Projection {
   private struct State {
     var versions: [EventID: Int64] = [:]
+    /// Events whose counts and seats are older than their version.
+    var partial: Set<EventID> = []
     var reservations: [ReservationID: ReservationRecord] = [:]
     var availability: [EventID: Availability] = [:]
     var letters: [EventID: [SectionIndex: [UInt8]]] = [:]
@@ -16,6 +18,7 @@ final class FakeView: Projection {
     var projections = 0
     var progress: [Progress] = []
     var beforeNextVersions: (@Sendable () async -> Void)?
+    var afterNextProjection: (@Sendable () async -> Void)?
   }
 
   private let state = Mutex(State(noted: Set(0..<256)))
@@ -39,23 +42,37 @@ final class FakeView: Projection {
   var progress: [Progress] { state.withLock { $0.progress } }
   /// Does something just before the next answer about versions is given.
   func beforeNextVersions(_ body: @escaping @Sendable () async -> Void) { state.withLock { $0.beforeNextVersions = body } }
+  /// Does something just after the next changes are shown, before anybody is told.
+  func afterNextProjection(_ body: @escaping @Sendable () async -> Void) { state.withLock { $0.afterNextProjection = body } }
+  /// As a gateway does that has not heard of the reservation.
+  func note(_ command: Command) {
+    guard let request = command.request else { return }
+    let record = ReservationRecord(queued: QueuedCommand(command, ordinal: 1), request: request)
+    state.withLock { $0.reservations[record.id] = record }
+  }
 
   // MARK: Projection
 
   func project(
     _ changes: [ViewChange], partition: Int, progress: Progress?
   ) async throws(ViewUnavailable) -> [ProjectionResult] {
-    try answering { state in
+    let results = try answering { state -> [ProjectionResult] in
       if let progress { state.progress.append(progress) }
       return changes.map { change in
         let version = state.versions[change.event] ?? 0
         guard version == change.fromVersion else {
-          return version >= change.toVersion ? .done : .gap(viewVersion: version)
+          return version >= change.toVersion ? .done : .gap
         }
+        if case .some = change.seats, state.partial.contains(change.event) { return .gap }
         state.projections += 1
         state.versions[change.event] = change.toVersion
         for reservation in change.reservations { state.reservations[reservation.id] = reservation }
-        if let availability = change.availability { state.availability[change.event] = availability }
+        if let availability = change.availability {
+          state.availability[change.event] = availability
+          state.partial.remove(change.event)
+        } else {
+          state.partial.insert(change.event)
+        }
         switch change.seats {
         case .some(let seats):
           for seat in seats {
@@ -70,6 +87,12 @@ final class FakeView: Projection {
         return .done
       }
     }
+    let after = state.withLock { state in
+      defer { state.afterNextProjection = nil }
+      return state.afterNextProjection
+    }
+    await after?()
+    return results
   }
 
   func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64] {
@@ -82,7 +105,18 @@ final class FakeView: Projection {
     return versions
   }
 
-  func forget(_ event: EventID) async throws(ViewUnavailable) { try answering { $0.versions[event] = nil } }
+  func forget(_ event: EventID) async throws(ViewUnavailable) {
+    try answering { state in
+      state.versions[event] = nil
+      state.partial.insert(event)
+    }
+  }
+
+  func replaceNotes(by reservations: [ReservationRecord], partition: Int) async throws(ViewUnavailable) {
+    try answering { state in
+      for record in reservations where state.reservations[record.id]?.status == .queued { state.reservations[record.id] = record }
+    }
+  }
 
   func completePartitions(among partitions: [Int]) async throws(ViewUnavailable) -> Set<Int> {
     try answering { $0.complete.intersection(partitions) }

@@ -185,6 +185,10 @@ private final class GatedJournal: Journal {
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await tables.decided(commands) }
 
+  func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
+    try await tables.reservations(ids)
+  }
+
   func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {
     try await tables.changes(of: event, after: version, limit: limit)
   }

@@ -50,6 +50,43 @@ struct IsolationTests {
     return (settled, setAside)
   }
 
+  @Test func `of commands that came back before, no two partitions begin one at the same time`() async throws {
+    let commands = commands(8)
+    for command in commands { _ = try await quarantine.noteAttempt(at: [command.command.id], in: 0) }
+    let (turn, quarantine, event) = (Turn(), quarantine, event)
+    let decisions = WatchedDecisions()
+    try await withThrowingTaskGroup { group in
+      for command in commands {
+        group.addTask {
+          let journal = FakeJournal(event)
+          let isolation = Isolation(
+            partition: 0, journal: journal, quarantine: quarantine, turn: turn, time: .system, logger: quietLogger)
+          var settler = Settler(journal: journal, now: wallClock, logger: quietLogger) { command in
+            decisions.note(command.id, begun: quarantine.attempts.filter { $0.value.alone > 1 }.map(\.key))
+          }
+          _ = try await isolation.settleAlone(command, with: &settler) { false }
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(decisions.count == commands.count && decisions.begunBeside == 0)
+  }
+
+  /// Counts commands that were begun, and not yet decided, when another one was decided.
+  private final class WatchedDecisions: Sendable {
+    private let state = Mutex((decided: Set<CommandID>(), begunBeside: 0))
+
+    var count: Int { state.withLock { $0.decided.count } }
+    var begunBeside: Int { state.withLock { $0.begunBeside } }
+
+    func note(_ command: CommandID, begun: [CommandID]) {
+      state.withLock { state in
+        state.decided.insert(command)
+        state.begunBeside += Set(begun).subtracting(state.decided).count
+      }
+    }
+  }
+
   @Test(arguments: [1, 10, 400]) func `a command that no worker survives is set aside, and all others are decided`(
     count: Int
   ) async throws {
@@ -139,7 +176,7 @@ struct IsolationTests {
     await #expect(throws: CancellationError.self) {
       _ = try await isolation.settleAlone(command, with: &settler) { true }
     }
-    #expect(quarantine.refusals == 2, "the attempt could neither be noted nor withdrawn")
+    #expect(quarantine.refusals == 3, "nobody could say whether it was begun before, note the attempt, or withdraw it")
   }
 
   @Test func `a command that the journal refuses is decided twice alone before it is set aside`() async throws {

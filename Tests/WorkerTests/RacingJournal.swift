@@ -31,6 +31,9 @@ final class RacingJournal: Journal {
 
   func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await fake.load(event) }
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await fake.decided(commands) }
+  func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
+    try await fake.reservations(ids)
+  }
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] { try await fake.commit(batches) }
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try await fake.streams(of: partition, in: partitioning)

@@ -131,9 +131,13 @@ final class Rig: Sendable {
   // MARK: Workers
 
   /// A worker in this process, with connections of its own.
-  func startWorker(journal: (any Journal)? = nil) throws -> RunningWorker {
-    let pool = try testPool(database.url, size: 2)
-    let membershipPool = try testPool(database.url, size: 1)
+  func startWorker(
+    journal: (any Journal)? = nil, broker: StallingProxy? = nil, postgres: StallingProxy? = nil
+  ) throws -> RunningWorker {
+    let databaseURL = Self.url(database.url, through: postgres)
+    let pool = try testPool(databaseURL, size: 2)
+    let membershipPool = try testPool(databaseURL, size: 1)
+    let brokerURL = Self.url(brokerURL, through: broker)
     let link = try BrokerLink(url: brokerURL, name: "worker", heartbeat: .seconds(10), topology: topology, logger: quietLogger)
     let redis = RedisClient.make(redisConfiguration)
     let id = WorkerID.random(in: 1 ... .max)
@@ -155,6 +159,11 @@ final class Rig: Sendable {
       await membershipPool.close()
     }
     return RunningWorker(id: id, group: group, task: running, membership: membership)
+  }
+
+  private static func url(_ url: String, through proxy: StallingProxy?) -> String {
+    guard let proxy, let start = url.lastIndex(of: ":"), let end = url[start...].firstIndex(of: "/") else { return url }
+    return url.prefix(upTo: start) + ":\(proxy.port)" + url[end...]
   }
 
   /// How many consumers the queues have, by their broker.

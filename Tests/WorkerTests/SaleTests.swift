@@ -92,6 +92,29 @@ struct SaleTests {
     }
   }
 
+  @Test(arguments: [true, false])
+  func `a worker that no longer reaches the broker, or the database, leaves what it had to the others`(
+    losesBroker: Bool
+  ) async throws {
+    try await Rig.with(Self.venue(), Self.venue(), Self.venue(), partitions: 6) { rig in
+      var history = RandomHistory(seed: 8, events: rig.events)
+      let proxy = try StallingProxy(to: await TestServer.shared(losesBroker ? .rabbitmq : .postgres).port)
+      let stays = try rig.startWorker()
+      let loses = try rig.startWorker(broker: losesBroker ? proxy : nil, postgres: losesBroker ? nil : proxy)
+      let members = PostgresMembership(rig.database.pool, host: "tests")
+      try await eventually("two workers") { try await members.members().count == 2 }
+      try await eventually("one consumer a partition") { try await rig.consumerCounts() == [1, 1, 1, 1, 1, 1] }
+      try await rig.send(history.next(100))
+      proxy.close()
+      try await rig.send(history.next(100))
+      try await rig.waitUntilDecided(history.ids)
+      #expect(try await members.members() == [stays.id])
+      try await rig.expectAgreement()
+      await loses.abandon()
+      await stays.stop()
+    }
+  }
+
   @Test func `what a worker committed and never showed, its successor shows`() async throws {
     try await Rig.with(Self.venue(), partitions: 1) { rig in
       var history = RandomHistory(seed: 6, events: rig.events)

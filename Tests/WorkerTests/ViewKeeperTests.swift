@@ -156,6 +156,43 @@ struct ViewKeeperTests {
     }
   }
 
+  @Test func `a batch that is shown late does not hide the seats that the view is being brought up to`() async throws {
+    let journal = RacingJournal(FakeJournal(event))
+    let commands = (0..<5).map { Command.reserve(seats: [SeatIndex($0)], event: event.id) }
+    try journal.fake.decideElsewhere(commands)
+    let keeper = ViewKeeper(
+      view: view, queue: queue, journal: journal, partitioning: Partitioning(count: 1), catchUpPiece: 2, logger: quietLogger)
+    let state = try #require(journal.fake.current(event)?.state)
+    // The two decisions behind the first piece, by a worker that was held up: they fit when that piece is written.
+    let late = ViewChange(
+      event: event.id, fromVersion: 2, toVersion: 4, reservations: [],
+      availability: Availability(version: 4, sections: state.sectionCounts),
+      seats: .some([2, 3].map { (0, $0, SeatLetter.held) }), writesCustomersLists: false)
+    view.afterNextProjection { await keeper.project([late], partition: 0, progress: nil) }
+    await keeper.suspect([event.id])
+    try await withThrowingTaskGroup { group in
+      group.addTask { await keeper.run() }
+      defer { group.cancelAll() }
+      try await eventually("caught up") { view.version(of: event) == 5 }
+    }
+    #expect(view.letters(of: event, 0) == "hhhhh" + String(repeating: "a", count: 15))
+  }
+
+  @Test func `a note of a request that was decided long ago is replaced`() async throws {
+    let journal = FakeJournal(event)
+    let command = Command.reserve(event: event.id)
+    try journal.decideElsewhere([command])
+    try await keeping(journal) { keeper in
+      try await eventually("complete") { view.isComplete(0) }
+      view.note(command)
+      var settler = Settler(journal: journal, now: wallClock, logger: quietLogger)
+      let settlement = try await settler.settle([QueuedCommand(command, ordinal: 2)], mayBeDecided: true)
+      #expect(settlement.repeated == [command.reservation])
+      await keeper.noteRepeated(settlement.repeated, in: 0)
+      try await eventually("decided") { view.reservation(command.reservation)?.status == .held }
+    }
+  }
+
   @Test func `an event whose history can't be read holds up no other`() async throws {
     let events = (0..<5).map { _ in EventRecord.onSale([.standing(50)]).event }
     let journal = RacingJournal(FakeJournal(events))
