@@ -49,7 +49,12 @@ public actor BrokerLink {
   private func connect() async {
     do throws(RabbitMQError) {
       let connection = try await RabbitMQConnection.connect(configuration)
-      try await topology.declare(on: connection)
+      let others = try await topology.declare(on: connection)
+      if !others.isEmpty {
+        logger.warning(
+          "queues keep the limit that they were made with, which is not TICKETHUB_QUEUE_LIMIT",
+          metadata: ["queues": "\(others.count)"])
+      }
       if isClosed { await connection.close() } else { current = connection }
       backoff.reset()
       lastFailure = nil

@@ -157,7 +157,7 @@ public struct PostgresEventStore: EventStore {
         .timestamp(microsecondsSince1970: event.salesOpenAt.microseconds),
         .timestamp(microsecondsSince1970: event.salesCloseAt.microseconds), .int4(Int32(event.holdSeconds)),
         .int2(Int16(event.maxExtensions)), .int2(Int16(event.maxTicketsPerCustomer)), .int2(Int16(event.status.rawValue)),
-        .timestamp(microsecondsSince1970: record.createdAt.microseconds)),
+        .timestamp(microsecondsSince1970: record.createdAt.microseconds), .bytes(HashChain.offer(record))),
       PostgresQuery(
         insertSections, id, .int2s(event.sections.indices.map { Int16($0) }), .texts(event.sections.map(\.id)),
         .texts(event.sections.map(\.name)), .bools(event.sections.map(\.isSeated)),
@@ -178,8 +178,8 @@ public struct PostgresEventStore: EventStore {
     "event_insert",
     """
     INSERT INTO events (event_id, organiser_id, name, venue, description, starts_at, sales_open_at, sales_close_at, hold_seconds,
-                        max_extensions, max_tickets_per_customer, status, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                        max_extensions, max_tickets_per_customer, status, created_at, offer_hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     """)
 
   private static let insertSections = PostgresStatement(

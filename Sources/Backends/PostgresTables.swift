@@ -58,7 +58,7 @@ public struct PostgresTables: StoredTables {
         event: event, organiser: CustomerID(try row.uuid(1)), name: try row.text(2), venue: try row.text(3),
         description: try row.optionalText(4), startsAt: Timestamp(microseconds: try row.timestamp(5)),
         createdAt: Timestamp(microseconds: try row.timestamp(12)))
-      return StoredEvent(record, status: Int(status))
+      return StoredEvent(record, status: Int(status), offerHash: try row.bytes(13))
     }
   }
 
@@ -66,7 +66,7 @@ public struct PostgresTables: StoredTables {
     "verify_events",
     """
     SELECT event_id, organiser_id, name, venue, description, starts_at, sales_open_at, sales_close_at, hold_seconds, max_extensions,
-           max_tickets_per_customer, status, created_at
+           max_tickets_per_customer, status, created_at, offer_hash
       FROM events WHERE event_id <= $1 AND event_id > $2 ORDER BY event_id LIMIT 500
     """)
 
@@ -112,14 +112,14 @@ public struct PostgresTables: StoredTables {
       StoredStream(
         event: EventID(try row.uuid(0)), version: try row.int8(1), head: try row.bytes(2),
         decidedAt: Timestamp(microseconds: try row.timestamp(3)),
-        nextExpiry: try row.optionalTimestamp(4).map { Timestamp(microseconds: $0) })
+        nextExpiry: try row.optionalTimestamp(4).map { Timestamp(microseconds: $0) }, isInItsPartition: try row.bool(5))
     }
   }
 
   private static let streams = PostgresStatement(
     "verify_streams",
     """
-    SELECT event_id, version, head, decided_at, next_expiry
+    SELECT event_id, version, head, decided_at, next_expiry, partition_hash IS NOT DISTINCT FROM fnv1a(event_id)
       FROM event_streams WHERE event_id <= $1 AND event_id > $2 ORDER BY event_id LIMIT 2000
     """)
 

@@ -86,9 +86,21 @@ public struct RedisView: ReservationView {
     return try await notes.ask(pipeline)[0].expectInteger()
   }
 
-  /// Lists come first: a note whose reservation is in no list would never be listed, since whoever shows the decision relies on it.
-  /// Where the view was emptied between the two, the mark of the batch is gone at its end.
+  /// How often notes are made anew where the view is emptied in the middle of it.
+  private static let attempts = 3
+
   public func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
+    for _ in 0..<Self.attempts {
+      guard var existing = try await noteOnce(reservations) else { continue }
+      try await repeatNotes(reservations, &existing)
+      return existing
+    }
+    throw ViewUnavailable("Redis was emptied again and again")
+  }
+
+  /// Lists come first: a note whose reservation is in no list would never be listed, since whoever shows the decision relies on it.
+  /// Where the view was emptied between the two, the mark of the batch is gone at its end: nil then.
+  private func noteOnce(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?]? {
     var pipeline = RedisPipeline()
     let mark = RedisArgument.string(RedisKeys.noting(.random(in: .min ... .max)))
     pipeline.append("SET", mark, "", "EX", .integer(markLifetimeSeconds))
@@ -102,23 +114,23 @@ public struct RedisView: ReservationView {
     }
     pipeline.append("DEL", mark)
     let replies = try await notes.ask(pipeline)
-    guard replies.last == .integer(1) else { throw ViewUnavailable("Redis was emptied meanwhile") }
+    guard replies.last == .integer(1) else { return nil }
     var existing: [ReservationRecord?] = []
     for index in reservations.indices {
       existing.append(decoded(try replies[3 + index * 3].expectBytes(), ReservationRecord.init(decoding:)))
     }
-    try await repeatNotes(reservations, &existing)
     return existing
   }
 
-  /// Relies on the note of an earlier request under the same key, or makes one where it was withdrawn in between. Gives the note.
+  /// Relies on the note of an earlier request under the same key, or makes one where it was withdrawn in between. Gives the note. Of this
+  /// request's own there may be one, of an attempt before.
   ///
   /// KEYS: reservation, repetitions. ARGV: the note of this request, seconds to keep.
   private static let repeatNote = RedisScript(
     """
     local note = redis.call('GET', KEYS[1])
     if not note then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return ARGV[1] end
-    if string.sub(note, 1, 2) == string.sub(ARGV[1], 1, 2) then
+    if note ~= ARGV[1] and string.sub(note, 1, 2) == string.sub(ARGV[1], 1, 2) then
       redis.call('INCR', KEYS[2])
       redis.call('EXPIRE', KEYS[2], ARGV[2])
     end

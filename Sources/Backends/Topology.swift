@@ -31,15 +31,34 @@ public struct Topology: Sendable {
   }
 
   /// Declares what is missing. Nothing reaches a queue before the broker has written down that there is one.
-  func declare(on connection: RabbitMQConnection) async throws(RabbitMQError) {
+  /// - Returns: the queues that exist with another limit.
+  @discardableResult
+  func declare(on connection: RabbitMQConnection) async throws(RabbitMQError) -> [String] {
     try await connection.declareExchange(exchange, kind: .direct)
-    try await declareQueues(Array(0..<partitioning.count), on: connection)
+    return try await declareQueues(Array(0..<partitioning.count), on: connection)
   }
 
-  func declareQueues(_ partitions: [Int], on connection: RabbitMQConnection) async throws(RabbitMQError) {
-    for partition in partitions { try await connection.declareQueue(queue(partition), arguments: queueArguments) }
+  @discardableResult
+  func declareQueues(_ partitions: [Int], on connection: RabbitMQConnection) async throws(RabbitMQError) -> [String] {
+    var others: [String] = []
+    for partition in partitions {
+      if try await !declareQueue(queue(partition), on: connection) { others.append(queue(partition)) }
+    }
     try await writeNames(on: connection)
     for partition in partitions { try await connection.bindQueue(queue(partition), to: exchange, routingKey: "\(partition)") }
+    return others
+  }
+
+  /// Gives whether the queue has this limit. One that was made with another keeps it: RabbitMQ changes none, and to refuse to work
+  /// because of it would end the sale.
+  private func declareQueue(_ name: String, on connection: RabbitMQConnection) async throws(RabbitMQError) -> Bool {
+    do throws(RabbitMQError) {
+      try await connection.declareQueue(name, arguments: queueArguments)
+      return true
+    } catch  where error.code == .preconditionFailed && error.message.contains("x-max-length") {
+      _ = try await connection.queueState(name)
+      return false
+    }
   }
 
   /// Has the broker write down the names of the queues made so far, its latest one included.

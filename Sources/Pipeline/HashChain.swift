@@ -14,6 +14,9 @@ public enum HashChain {
     return Array(SHA256.hash(data: writer.bytes))
   }
 
+  /// The hash over all that an event was when it was created.
+  public static func offer(_ record: EventRecord) -> Hash { Array(SHA256.hash(data: record.encoded)) }
+
   /// The hash of a decision, over the hash before it, its version, its time, the command's bytes and the outcome's.
   public static func next(after previous: Hash, version: Int64, decidedAt: Timestamp, command: [UInt8], outcome: [UInt8]) -> Hash
   {

@@ -226,7 +226,7 @@ extension Sale {
     isViewReached
       && world.plan.incidents.allSatisfy {
         switch $0.kind {
-        case .viewWiped, .viewRestored, .recordsExpire: false
+        case .viewWiped, .viewWipedInMidWrite, .viewRestored, .recordsExpire: false
         default: true
         }
       }

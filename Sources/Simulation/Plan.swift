@@ -15,6 +15,8 @@ struct Plan {
       case brokerAway, databaseAway, viewAway
       case queuesFull, topologyBroken
       case viewWiped, viewRestored, recordsExpire
+      /// As soon as the next reservations have been put into lists, before what they are is written.
+      case viewWipedInMidWrite
     }
     var kind: Kind
     var at: Int64
@@ -43,6 +45,8 @@ struct Plan {
   var saleLasts: Int64
   var prefetch: Int
   var queueLimit: Int
+  /// How many decisions the view catches up with at a time: all in one piece, or in many.
+  var catchUpPiece: Int
   var poison: Double
   /// How often a queue refuses a message: one that is at its limit takes some and refuses others.
   var refusals: Double
@@ -67,6 +71,7 @@ struct Plan {
     saleLasts = random.pick(500_000...4_000_000)
     prefetch = Int(random.pick(1...8))
     queueLimit = 1000
+    catchUpPiece = [1000, 3, 1][Int(seed % 3)]
     poison = 0
     refusals = 0
     rates = Rates()
@@ -102,7 +107,7 @@ struct Plan {
     case 13: return .databaseAway
     case 14: return .viewAway
     case 15: return random.chance(0.5) ? .queuesFull : .topologyBroken
-    case 16: return .viewWiped
+    case 16: return random.chance(0.5) ? .viewWiped : .viewWipedInMidWrite
     case 17: return .recordsExpire
     default: return .viewRestored
     }

@@ -82,6 +82,7 @@ final class Sale: @unchecked Sendable {
   /// What is not as it must be in the end; nil if nothing is.
   var unrest: String? {
     if !broker.isIdle { return "messages wait in the queues" }
+    if world.lateCalls > 0 { return "calls are on their way" }
     if let open = history.commands.first(where: { $0.isAccepted && !database.isDecided($0.command.id) }) {
       return "command \(open.command.id) was accepted and is not decided"
     }
@@ -134,7 +135,7 @@ final class Sale: @unchecked Sendable {
       view: SimulatedProjection(world: world, view: view, process: process),
       membership: SimulatedMembership(world: world, database: database, process: process), partitioning: world.partitioning,
       now: now, time: world.timekeeper(of: process), logger: world.logger, endsWhereDecisionsHang: false,
-      catchUpPiece: 1)
+      catchUpPiece: world.plan.catchUpPiece)
     world.note("starts", process)
     let task = startTask {
       await TaskLocals.$gracefulShutdownManager.withValue(shutdown) {
@@ -271,6 +272,7 @@ final class Sale: @unchecked Sendable {
     case .viewWiped:
       world.note("view is wiped", nil)
       view.wipe()
+    case .viewWipedInMidWrite: view.wipeAfterListing()
     case .recordsExpire:
       world.note("records expire", nil)
       view.expireRecords()

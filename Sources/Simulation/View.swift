@@ -34,6 +34,7 @@ final class View: @unchecked Sendable {
   private var copy = Contents()
   fileprivate var comparisonsBegun = 0
   private var listingsBegun = 0
+  private var wipesAfterListing = false
   /// How often records expired.
   private(set) var expiries = 0
   private var listeners: [(process: SimulatedProcess, hear: ([UInt128]?) -> Void)] = []
@@ -46,6 +47,8 @@ final class View: @unchecked Sendable {
     isDisturbed = true
     tellAll(nil)
   }
+
+  func wipeAfterListing() { wipesAfterListing = true }
 
   /// The time to live of all that is over by now.
   func expireRecords() {
@@ -114,6 +117,13 @@ final class View: @unchecked Sendable {
   func markListing() -> Int {
     listingsBegun += 1
     contents.listings.insert(listingsBegun)
+    if wipesAfterListing {
+      wipesAfterListing = false
+      world.scheduler.at(world.scheduler.now + 1) { [unowned self] in
+        world.note("view is wiped", nil)
+        wipe()
+      }
+    }
     return listingsBegun
   }
 
@@ -141,7 +151,7 @@ final class View: @unchecked Sendable {
       contents.lists[record.customer, default: []].insert(record.pageMark)
       return record
     }
-    if note.status == .queued { contents.repetitions[record.id, default: 0] += 1 }
+    if note.status == .queued && note != record { contents.repetitions[record.id, default: 0] += 1 }
     return note
   }
 
@@ -286,16 +296,9 @@ struct SimulatedReservationView: ReservationView {
   }
 
   func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
-    // Sent together, and not one transaction.
-    let mark = try await ask(world, process, "lists notes") { [view] in
-      view.list(reservations)
-      return view.markListing()
-    }
-    let known = try await ask(world, process, "notes") { [world, view, sentAt = view.expiries] in
-      let known = reservations.map { view.note($0, sentAt: sentAt) }
-      return view.contents.listings.remove(mark) != nil || world.defect == .trustListings ? known : nil
-    }
-    guard var existing = known else { throw ViewUnavailable("emptied meanwhile") }
+    var known: [ReservationRecord?]?
+    for _ in 0..<3 where known == nil { known = try await noteOnce(reservations) }
+    guard var existing = known else { throw ViewUnavailable("emptied again and again") }
     let repeated = zip(reservations, existing).filter { $1?.status == .queued && $1?.request == $0.request }.map(\.0)
     if !repeated.isEmpty {
       let notes = try await ask(world, process, "repeats notes") { [view, sentAt = view.expiries] in
@@ -316,6 +319,18 @@ struct SimulatedReservationView: ReservationView {
       world.scheduler.at(world.scheduler.now + 3000) { [view] in for record in reservations { view.withdraw(record) } }
     }
     return existing
+  }
+
+  private func noteOnce(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?]? {
+    // Sent together, and not one transaction.
+    let mark = try await ask(world, process, "lists notes") { [view] in
+      view.list(reservations)
+      return view.markListing()
+    }
+    return try await ask(world, process, "notes") { [world, view, sentAt = view.expiries] in
+      let known = reservations.map { view.note($0, sentAt: sentAt) }
+      return view.contents.listings.remove(mark) != nil || world.defect == .trustListings ? known : nil
+    }
   }
 
   func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) {

@@ -44,6 +44,8 @@ final class World: @unchecked Sendable {
   private var fates: SplitMix
   private var awayUntil: [Int64] = [0, 0, 0]
   private var areCallsReliable = false
+  /// Calls that have failed and will be carried out all the same.
+  private(set) var lateCalls = 0
   private let start = ContinuousClock.now
 
   init(_ plan: Plan, defect: Defect? = nil) {
@@ -136,7 +138,9 @@ final class World: @unchecked Sendable {
     if fates.chance(rates.late) {
       note("late", process)
       let failure = fates.pick(1000...300_000)
+      lateCalls += 1
       scheduler.at(scheduler.now + failure + fates.pick(1...1_000_000)) { [self] in
+        lateCalls -= 1
         note(name, process, 2)
         _ = carryOut()
       }

@@ -17,6 +17,9 @@ struct EventTables {
     if stream.head != replay.heads.stored { findings.compare(id, "event_streams head", stream.head, replay.heads.computed) }
     findings.compare(id, "event_streams decided_at", stream.decidedAt, replay.lastDecidedAt)
     findings.compare(id, "event_streams next_expiry", stream.nextExpiry, replay.state.nextExpiry)
+    if !stream.isInItsPartition {
+      findings.differ(id, "event_streams partition_hash", stored: "another", replayed: "fnv1a of the event's id")
+    }
   }
 
   func compare(_ counters: [StoredCounter], _ findings: inout Findings) {

@@ -23,6 +23,7 @@ struct EventTerms {
     if findings.differenceCount > before { return nil }
     var record = event.record
     record.event.sections = sections.map(section)
+    if !event.offerHash.isEmpty { findings.compare(id, "events offer_hash", event.offerHash, HashChain.offer(record)) }
     return record
   }
 

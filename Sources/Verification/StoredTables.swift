@@ -28,10 +28,12 @@ public struct StoredEvent: StoredRow {
   public var record: EventRecord
   /// As it is stored: ``record`` has another one where this is none.
   public var status: Int
+  /// As it was when the event was created; empty if it was not kept then.
+  public var offerHash: HashChain.Hash
 
   /// - Parameter record: without its sections.
-  public init(_ record: EventRecord, status: Int) {
-    (self.record, self.status) = (record, status)
+  public init(_ record: EventRecord, status: Int, offerHash: HashChain.Hash) {
+    (self.record, self.status, self.offerHash) = (record, status, offerHash)
   }
 
   public var event: EventID { record.event.id }
@@ -77,13 +79,18 @@ public struct StoredStream: StoredRow {
   public var head: HashChain.Hash
   public var decidedAt: Timestamp
   public var nextExpiry: Timestamp?
+  /// Whether it is found among those of the event's partition.
+  public var isInItsPartition: Bool
 
-  public init(event: EventID, version: Int64, head: HashChain.Hash, decidedAt: Timestamp, nextExpiry: Timestamp?) {
+  public init(
+    event: EventID, version: Int64, head: HashChain.Hash, decidedAt: Timestamp, nextExpiry: Timestamp?, isInItsPartition: Bool
+  ) {
     self.event = event
     self.version = version
     self.head = head
     self.decidedAt = decidedAt
     self.nextExpiry = nextExpiry
+    self.isInItsPartition = isInItsPartition
   }
 }
 

@@ -152,7 +152,11 @@ public struct Worker: Service {
   private func lookAround(_ outlook: inout Outlook) async -> [Int]? {
     let began = time.now()
     if await queue.isReachable { outlook.sawBroker = began }
-    let beats = outlook.nextBeat <= began && began - outlook.sawBroker <= Self.brokerPatience
+    if began - outlook.sawBroker > Self.brokerPatience {
+      outlook.sawDatabase = began
+      return nil
+    }
+    let beats = outlook.nextBeat <= began
     do {
       let members = Set(try await beats ? membership.beat(id) : membership.members()).union([id])
       if beats { outlook.nextBeat = began + Self.beatInterval }

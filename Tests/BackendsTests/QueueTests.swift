@@ -180,6 +180,25 @@ struct QueueTests {
     }
   }
 
+  @Test func `a queue that was made with another limit keeps it, and is used all the same`() async throws {
+    let one = Partitioning(count: 1)
+    try await withQueue(Topology(partitioning: one, queueLimit: 2)) { _, _, url in
+      let other = Topology(partitioning: one, queueLimit: 5000)
+      let link = try BrokerLink(
+        url: url, name: "tests", heartbeat: .seconds(20), topology: other,
+        logger: Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() })
+      let publisher = RabbitCommandPublisher(link: link, topology: other)
+      try await eventually(within: .seconds(60), "a connection") { await publisher.obstacle() == nil }
+      try await eventually(within: .seconds(60), "the old limit") { await publisher.publish(commands(1), to: 0) == .refused }
+      let queue = RabbitCommandQueue(link: link, publisher: publisher, topology: other)
+      let subscription = try await queue.subscribe(to: 0)
+      let deliveries = try await take(2, from: subscription)
+      try await subscription.acknowledge(through: deliveries[1].tag)
+      await subscription.close()
+      await link.close()
+    }
+  }
+
   @Test func `a queue that was deleted is declared again by the worker that wants to subscribe to it`() async throws {
     let topology = Topology(partitioning: Partitioning(count: 2))
     try await withQueue(topology) { publisher, queue, url in

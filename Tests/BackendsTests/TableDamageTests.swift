@@ -1,6 +1,7 @@
 import BackendsTestSupport
 import Pipeline
 import PostgreSQL
+import Redis
 import Testing
 import Ticketing
 import Verification
@@ -132,6 +133,27 @@ struct TableDamageTests {
       let found = try await differences(after: damage, to: table, in: sale)
       let left = try await sale.differences()
       #expect(!found.isEmpty && left == [])
+    }
+  }
+
+  /// Redis may have its copy from the damaged table by then.
+  @Test(arguments: ["name", "venue", "description"]) func `a changed offer is found without the view's copy`(column: String)
+    async throws
+  {
+    try await AuditedSale.with { sale async throws in
+      _ = try await sale.redis.command("DEL", .string(RedisKeys.event(sale.record.event.id)))
+      let damage = "UPDATE events SET \(column) = 'x' WHERE event_id = '\(sale.record.event.id)'"
+      let found = try await differences(after: damage, to: "events", in: sale)
+      #expect(found.map(\.what) == ["events offer_hash"])
+    }
+  }
+
+  @Test func `a stream that its partition's worker would not find is found`() async throws {
+    try await AuditedSale.with { sale async throws in
+      try await sale.pool.execute("ALTER TABLE event_streams ALTER COLUMN partition_hash DROP EXPRESSION")
+      let damage = "UPDATE event_streams SET partition_hash = partition_hash + 1 WHERE event_id = '\(sale.record.event.id)'"
+      let found = try await differences(after: damage, to: "event_streams", in: sale)
+      #expect(found.map(\.what) == ["event_streams partition_hash"])
     }
   }
 

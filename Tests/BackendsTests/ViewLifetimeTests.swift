@@ -24,7 +24,9 @@ struct ViewLifetimeTests {
       let command: CommandID = random()
       let (reservation, list) = (RedisKeys.reservation(record.id), RedisKeys.reservations(of: record.customer))
       let repetitions = RedisKeys.repetitions(of: record.id)
-      for _ in 0..<2 { _ = try await view.note([record]) }
+      var again = record
+      again.ordinal += 1
+      for request in [record, again] { _ = try await view.note([request]) }
       try await view.remember(command, about: record.id)
       try await expectDaysLeft(
         reservation, list, repetitions, RedisKeys.command(command, about: record.id), in: redis)

@@ -30,7 +30,7 @@ struct ViewTests {
     }
   }
 
-  @Test func `a note over which the view is emptied is none`() async throws {
+  @Test func `a note over which the view is emptied is made again, and can be withdrawn as any other`() async throws {
     try await TestServer.withOwn(.redis) { server in
       let proxy = try StallingProxy(to: server.port)
       let stalling = try redisConfiguration(of: server, commandTimeout: .seconds(60), through: proxy)
@@ -45,10 +45,11 @@ struct ViewTests {
           }
           _ = try await direct.command("FLUSHALL")
           proxy.behave(.forward)
-          await #expect(throws: ViewUnavailable.self) { try await noted.value }
-          _ = try await RedisView(direct).note([record])
+          #expect(try await noted.value == [nil])
           #expect(try await RedisView(direct).reservation(record.id) == record)
           #expect(try await RedisStoredView(direct).lists(of: [record.customer], limit: 9) == [[record.id]])
+          try await RedisView(direct).withdraw([record])
+          #expect(try await RedisView(direct).reservation(record.id) == nil)
         }
       }
     }

@@ -42,7 +42,7 @@ import Testing
       "requeueWithNack": 1, "cancelBeforeHandOver": 1, "projectWithoutVersion": 1, "expireByTheWrongClock": 1,
       "dropBatchMates": 1,
       "treatUnknownAsRefused": 1, "loseRestOfBatch": 1, "keepCacheAfterConflict": 1, "neverReview": 1, "withdrawAccepted": 1,
-      "withdrawOthers": 291, "keepStaleView": 1201, "trustListings": 3651, "keepRepeatedNotes": 421,
+      "withdrawOthers": 291, "keepStaleView": 1751, "trustListings": 81, "keepRepeatedNotes": 421,
       "forgetBacklog": 1, "tornTransaction": 1,
       "forgetExpiries": 1, "dropHeadOfFullQueue": 1, "publishWithoutMandatory": 1,
     ])
