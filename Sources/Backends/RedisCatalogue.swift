@@ -37,12 +37,25 @@ public struct RedisCatalogue: CatalogueView {
   public func list(_ events: [EventRecord]) async throws(ViewUnavailable) {
     if events.isEmpty { return }
     var pipeline = RedisPipeline()
+    Self.append(events, to: &pipeline)
+    _ = try await redis.ask(pipeline)
+  }
+
+  public func list(new event: EventRecord) async throws(ViewUnavailable) {
+    var pipeline = RedisPipeline()
+    Self.append([event], to: &pipeline)
+    // A worker may have been faster.
+    pipeline.append(
+      "SET", .string(RedisKeys.availability(event.event.id)), .bytes(Availability(untouched: event.event).encoded), "NX")
+    _ = try await redis.ask(pipeline)
+  }
+
+  private static func append(_ events: [EventRecord], to pipeline: inout RedisPipeline) {
     for record in events {
       pipeline.append("SET", .string(RedisKeys.event(record.event.id)), .bytes(record.encoded))
       guard record.event.status == .published || record.event.status == .paused else { continue }
       pipeline.append("ZADD", .string(RedisKeys.catalogue), 0, .bytes(record.pageMark.listMember))
     }
-    _ = try await redis.ask(pipeline)
   }
 
   public func listedCount() async throws(ViewUnavailable) -> Int? {

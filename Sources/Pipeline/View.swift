@@ -104,6 +104,8 @@ public protocol CatalogueView: Sendable {
   func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventRecord]?
   /// Adds events; those that are published to the list.
   func list(_ events: [EventRecord]) async throws(ViewUnavailable)
+  /// Adds an event that was created just now, and says that all of it is left.
+  func list(new event: EventRecord) async throws(ViewUnavailable)
   /// How many events are listed; nil where the list is not known to be complete.
   func listedCount() async throws(ViewUnavailable) -> Int?
   /// Says that all published events are in the list.

@@ -170,10 +170,9 @@ struct Settler {
 
   private mutating func load(_ events: Set<EventID>) async throws(JournalFailure) {
     cache.forgetUnused()
-    for event in events {
-      if cache[event] == nil, let loaded = try await journal.load(event) { cache.insert(loaded) }
-      cache.noteUse(of: event)
-    }
+    let missing = events.filter { cache[$0] == nil }.sorted()
+    if !missing.isEmpty { for loaded in try await journal.load(missing) { cache.insert(loaded) } }
+    for event in events { cache.noteUse(of: event) }
   }
 
   /// Makes the decisions, in memory.

@@ -31,6 +31,21 @@ struct CatalogueTests {
     }
   }
 
+  @Test func `of a new event all is left from the beginning, and what was decided of it stays`() async throws {
+    try await withRedis(redisDatabase()) { redis async throws in
+      let (catalogue, view) = (RedisCatalogue(redis), RedisView(redis))
+      let event = EventRecord.onSale([.seated(rows: 2, of: 5)])
+      #expect(try await view.availability(of: event.event, in: 0) == nil)
+      try await catalogue.list(new: event)
+      #expect(try await catalogue.event(event.event.id) == event)
+      #expect(try await view.availability(of: event.event, in: 0) == Availability(untouched: event.event))
+      let change = ViewChange(event.event.id, from: 0, to: 1, held: 3)
+      #expect(try await RedisProjection(redis).project([change], partition: 0, progress: nil) == [.done])
+      try await catalogue.list(new: event)
+      #expect(try await view.availability(of: event.event, in: 0)?.sections.map(\.held) == [3])
+    }
+  }
+
   @Test func `drafts can be read and are not listed`() async throws {
     try await withRedis(redisDatabase()) { redis in
       let catalogue = RedisCatalogue(redis)

@@ -31,6 +31,8 @@ final class FakeCatalogue: CatalogueView {
     for event in events { put(event) }
   }
 
+  func list(new event: EventRecord) async throws(ViewUnavailable) { try await list([event]) }
+
   func listedCount() async throws(ViewUnavailable) -> Int? {
     try present()
     return state.withLock { $0.isComplete ? $0.events.count : nil }

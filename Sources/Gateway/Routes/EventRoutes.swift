@@ -40,13 +40,14 @@ struct EventRoutes: Sendable {
     guard record.isSameOffer(as: offer) else {
       throw Problem(.idempotencyKeyReused, "The key was used for another event before.")
     }
+    let isNew = record.createdAt == offer.createdAt
     do throws(ViewUnavailable) {
-      try await catalogue.list([record])
+      if isNew { try await catalogue.list(new: record) } else { try await catalogue.list([record]) }
     } catch {
       logger.warning("an event is listed later", metadata: ["event": "\(id)", "reason": "\(error)"])
     }
     var headers: HTTPHeaders = ["Location": "/v1/events/\(id)"]
-    if record.createdAt != offer.createdAt { headers.add(name: "Idempotent-Replayed", value: "true") }
+    if !isNew { headers.add(name: "Idempotent-Replayed", value: "true") }
     return .json(directory.remember(record).json, status: .created, headers: headers)
   }
 
