@@ -147,8 +147,10 @@ actor ViewKeeper {
     let began = time.now()
     let suspect = partitions.filter { number, partition in
       if let pausedUntil = partition.pausedUntil, began < pausedUntil { return false }
-      guard let comparedAt = partition.comparedAt, began < comparedAt + Self.reviewInterval else { return true }
-      return !complete.contains(number) || !noted.contains(number) && partition.mark == nil
+      guard let comparedAt = partition.comparedAt else { return true }
+      if !complete.contains(number) { return true }
+      // A mark on its way through a long queue would be worth nothing after another comparison.
+      return partition.mark == nil && (!noted.contains(number) || comparedAt + Self.reviewInterval <= began)
     }
     for partition in suspect.keys.sorted() {
       let comparison = try await view.beginComparison(of: partition)

@@ -13,9 +13,11 @@ struct ViewKeeperTests {
   private let queue = FakeQueue()
 
   private func keeping(
-    _ journal: any Journal, _ partitioning: Partitioning = Partitioning(count: 1), _ body: (ViewKeeper) async throws -> Void
+    _ journal: any Journal, _ partitioning: Partitioning = Partitioning(count: 1), time: Timekeeper = .system,
+    _ body: (ViewKeeper) async throws -> Void
   ) async throws {
-    let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, logger: quietLogger)
+    let keeper = ViewKeeper(
+      view: view, queue: queue, journal: journal, partitioning: partitioning, time: time, logger: quietLogger)
     for partition in 0..<partitioning.count { await keeper.adopt(partition) }
     try await withThrowingTaskGroup { group in
       group.addTask { await keeper.run() }
@@ -116,6 +118,51 @@ struct ViewKeeperTests {
         return deliveries.count == 3
       }
       await keeper.noteMark(try #require(deliveries[2].mark), in: 0)
+      #expect(view.isNoted(0))
+    }
+  }
+
+  /// A thousand times as fast as it is, and how often somebody slept.
+  private final class FastTime: Sendable {
+    private let start = ContinuousClock.now
+    private let count = Atomic(0)
+
+    var sleeps: Int { count.load(ordering: .relaxed) }
+    var keeper: Timekeeper {
+      Timekeeper(
+        now: { [start] in start + (ContinuousClock.now - start) * 1000 },
+        sleep: { [self] _ in
+          count.add(1, ordering: .relaxed)
+          try await Task.sleep(for: .milliseconds(1))
+        })
+    }
+  }
+
+  @Test func `a view that is wrong although nothing says so is put right`() async throws {
+    let journal = FakeJournal(event)
+    try journal.decideElsewhere([.reserve(event: event.id)])
+    try await keeping(journal, time: FastTime().keeper) { _ in
+      try await eventually("complete") { view.isComplete(0) }
+      try await view.forget(event.id)
+      try await eventually("as it was") { view.version(of: event) == 1 }
+    }
+  }
+
+  @Test func `a mark is not made worthless on its way through a long queue`() async throws {
+    let journal = FakeJournal(event)
+    let time = FastTime()
+    view.wipe()
+    try await keeping(journal, time: time.keeper) { keeper in
+      let subscription = try await queue.subscribe(to: 0)
+      var deliveries: [Delivery] = []
+      try await eventually("the mark") {
+        deliveries += try await subscription.take(1, waitingAtMost: .zero)
+        return !deliveries.isEmpty
+      }
+      // Many minutes of the keeper's time.
+      let slept = time.sleeps
+      try await eventually("it has looked often") { time.sleeps > slept + 500 }
+      await keeper.noteMark(try #require(deliveries.first?.mark), in: 0)
       #expect(view.isNoted(0))
     }
   }
