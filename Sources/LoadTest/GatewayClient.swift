@@ -52,8 +52,10 @@ struct GatewayClient: Sendable {
 
   private func send(_ method: String, _ path: String, body: [UInt8] = [], key: String? = nil) async throws -> Response {
     let promise = eventLoop.makePromise(of: Response.self)
+    // One for both: a deadline that is told later would be looked at before its time, and never again.
+    let deadline = NIODeadline.now() + timeout
     eventLoop.execute {
-      connection.value.send(deadline: .now() + timeout) { buffer in
+      connection.value.send(deadline: deadline) { buffer in
         buffer.writeString("\(method) \(path) HTTP/1.1\r\nHost: \(target.host):\(target.port)\r\n")
         buffer.writeString("Authorization: Bearer \(token)\r\n")
         if let key { buffer.writeString("Idempotency-Key: \(key)\r\n") }
@@ -64,7 +66,7 @@ struct GatewayClient: Sendable {
         promise.completeWith($0.mapError { $0 })
       }
     }
-    let overdue = eventLoop.scheduleTask(in: timeout) { connection.value.sweep(now: .now()) }
+    let overdue = eventLoop.scheduleTask(deadline: deadline) { connection.value.sweep(now: .now()) }
     defer { overdue.cancel() }
     do {
       return try await promise.futureResult.get()
