@@ -10,38 +10,22 @@ public struct PostgresJournal: Journal {
 
   // MARK: Reading
 
-  /// Events that are read at the same moment: their rows are held until all have come.
-  private static let eventsAtOnce = 64
-
-  public func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
-    var loaded: [LoadedEvent] = []
-    for start in stride(from: 0, to: events.count, by: Self.eventsAtOnce) {
-      loaded += try await loadTogether(events[start..<min(start + Self.eventsAtOnce, events.count)])
-    }
-    return loaded
-  }
-
-  private static let loading = [stream, live, PostgresEventStore.terms, PostgresEventStore.sections, PostgresEventStore.seatRows]
-
-  private func loadTogether(_ events: ArraySlice<EventID>) async throws(JournalFailure) -> [LoadedEvent] {
-    let queries = events.flatMap { event in Self.loading.map { PostgresQuery($0, .uuid(event.rawValue)) } }
+  public func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
+    let id = PostgresValue.uuid(event.rawValue)
     return try await journal {
       try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
-        let rows = try await transaction.pipeline(queries)
-        return try stride(from: 0, to: rows.count, by: Self.loading.count).compactMap { try Self.loaded(rows[$0...]) }
+        let rows = try await transaction.pipeline([
+          PostgresQuery(Self.stream, id), PostgresQuery(Self.live, id), PostgresQuery(PostgresEventStore.terms, id),
+          PostgresQuery(PostgresEventStore.sections, id), PostgresQuery(PostgresEventStore.seatRows, id),
+        ])
+        guard let stream = rows[0].first, let terms = rows[2].first else { return nil }
+        let record = try PostgresEventStore.record(terms, sections: rows[3], seatRows: rows[4])
+        let state = try EventState(
+          event: record.event, version: stream.int8(0), lastDecidedAt: Timestamp(microseconds: stream.timestamp(2)),
+          live: rows[1].map(Self.liveReservation))
+        return LoadedEvent(state: state, head: try stream.bytes(1))
       }
     }
-  }
-
-  /// An event from what ``loading`` asks for, in that order; nil if there is none.
-  private static func loaded(_ rows: ArraySlice<PostgresRows>) throws -> LoadedEvent? {
-    let first = rows.startIndex
-    guard let stream = rows[first].first, let terms = rows[first + 2].first else { return nil }
-    let record = try PostgresEventStore.record(terms, sections: rows[first + 3], seatRows: rows[first + 4])
-    let state = try EventState(
-      event: record.event, version: stream.int8(0), lastDecidedAt: Timestamp(microseconds: stream.timestamp(2)),
-      live: rows[first + 1].map(liveReservation))
-    return LoadedEvent(state: state, head: try stream.bytes(1))
   }
 
   private static let stream = PostgresStatement(

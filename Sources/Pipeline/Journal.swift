@@ -93,8 +93,8 @@ public enum JournalFailure: Error, Sendable {
 
 /// The history of all events and what follows from it: what a worker needs of the database.
 public protocol Journal: Sendable {
-  /// The events as they stand; those that do not exist are left out.
-  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent]
+  /// The event as it stands; nil if there is none.
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent?
   /// Which of the commands have been decided.
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID>
   /// Those of the reservations that have been decided, as they are now.
@@ -108,11 +108,6 @@ public protocol Journal: Sendable {
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream]
   /// Keeps what could not be decided for an operator. A command, or bytes, that are kept already are not kept twice.
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure)
-}
-
-extension Journal {
-  /// The event as it stands; nil if there is none.
-  public func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await load([event]).first }
 }
 
 /// Where an event's history stands.

@@ -20,13 +20,7 @@ struct SimulatedJournal: Journal {
     self.process = process
   }
 
-  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
-    var loaded: [LoadedEvent] = []
-    for event in events { if let event = try await load(event) { loaded.append(event) } }
-    return loaded
-  }
-
-  private func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
     if world.defect == .keepCacheAfterConflict, let stale = memory.value.loaded[event] { return stale }
     let answer = try await ask("loads") { [database] () -> Result<LoadedEvent?, Contradiction> in
       Result { () throws(Contradiction) in try database.events[event]?.loaded() }

@@ -65,7 +65,7 @@ final class GroupCommit: Journal {
 
   // MARK: As it is
 
-  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] { try await journal.load(events) }
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await journal.load(event) }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await journal.decided(commands) }
 

@@ -47,7 +47,7 @@ struct Isolation {
 
   /// - Parameter turn: the process's, for commands that may be what ends it.
   init(
-    partition: Int, journal: any Journal, quarantine: any Quarantine, turn: Turn = Turn(), time: Timekeeper, logger: Logger
+    partition: Int, journal: any Journal, quarantine: any Quarantine, turn: Turn, time: Timekeeper, logger: Logger
   ) {
     self.partition = partition
     self.journal = journal

@@ -38,7 +38,7 @@ final class PartitionConsumer: Sendable {
   init(
     partition: Int, queue: any CommandQueue, journal: any Journal, quarantine: any Quarantine, keeper: ViewKeeper,
     partitioning: Partitioning, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger,
-    metrics: WorkerMetrics, turn: Turn = Turn(), watch: DecisionWatch? = nil, deciding: (@Sendable (Command) -> Void)? = nil
+    metrics: WorkerMetrics, turn: Turn, watch: DecisionWatch? = nil, deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.partition = partition
     self.queue = queue

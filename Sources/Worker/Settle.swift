@@ -129,10 +129,7 @@ struct Settler {
     do throws(JournalFailure) {
       let decided = mayBeBehind ? try await journal(decided: commands) : []
       let fresh = decided.isEmpty ? commands : commands.filter { !decided.contains($0.command.id) }
-      for command in commands.map(\.command) where decided.contains(command.id) {
-        unshown.insert(command.event)
-        repeated.insert(command.reservation)
-      }
+      if !decided.isEmpty { noteRepeated(commands.filter { decided.contains($0.command.id) }) }
       try await load(Set(fresh.map(\.command.event)).union(due))
       let (drafts, undecidable) = decideAll(fresh, due: due)
       let batches = drafts.map { $0.finished(leadingTo: loaded($0.batch.event)) }
@@ -150,6 +147,11 @@ struct Settler {
       unshown.formUnion(touched)
       throw error
     }
+  }
+
+  private mutating func noteRepeated(_ commands: [QueuedCommand]) {
+    unshown.formUnion(commands.map(\.command.event))
+    repeated.formUnion(commands.map(\.command.reservation))
   }
 
   private mutating func dueEvents() -> [EventID] {
@@ -170,8 +172,10 @@ struct Settler {
 
   private mutating func load(_ events: Set<EventID>) async throws(JournalFailure) {
     cache.forgetUnused()
-    let missing = events.filter { cache[$0] == nil }.sorted()
-    if !missing.isEmpty { for loaded in try await journal.load(missing) { cache.insert(loaded) } }
+    // In an order that a simulation can repeat.
+    for event in events.filter({ cache[$0] == nil }).sorted() {
+      if let loaded = try await journal.load(event) { cache.insert(loaded) }
+    }
     for event in events { cache.noteUse(of: event) }
   }
 

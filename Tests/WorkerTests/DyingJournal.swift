@@ -24,9 +24,9 @@ final class DyingJournal: Journal {
     if isDead { throw .unavailable("dead") }
   }
 
-  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
     try expectLife()
-    return try await journal.load(events)
+    return try await journal.load(event)
   }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> {

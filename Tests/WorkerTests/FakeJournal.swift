@@ -72,8 +72,8 @@ final class FakeJournal: Journal {
 
   // MARK: Journal
 
-  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
-    try answering { state in events.compactMap { state.events[$0] } }
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
+    try answering { $0.events[event] }
   }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> {

@@ -181,7 +181,7 @@ private final class GatedJournal: Journal {
     return updated
   }
 
-  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] { try await tables.load(events) }
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await tables.load(event) }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await tables.decided(commands) }
 

@@ -12,7 +12,8 @@ struct IsolationTests {
 
   /// As a worker has it that has just taken the partition over.
   private func isolation(_ journal: FakeJournal) async throws -> Isolation {
-    var isolation = Isolation(partition: 0, journal: journal, quarantine: quarantine, time: .system, logger: quietLogger)
+    var isolation = Isolation(
+      partition: 0, journal: journal, quarantine: quarantine, turn: Turn(), time: .system, logger: quietLogger)
     try await isolation.takeOver()
     return isolation
   }

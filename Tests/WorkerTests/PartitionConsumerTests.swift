@@ -24,7 +24,8 @@ struct PartitionConsumerTests {
     let keeper = ViewKeeper(view: view, queue: queue, journal: journal, partitioning: partitioning, logger: quietLogger)
     let consumer = PartitionConsumer(
       partition: 0, queue: queue, journal: journal, quarantine: quarantine, keeper: keeper, partitioning: partitioning, now: now,
-      time: time, logger: quietLogger, metrics: WorkerMetrics(metrics), watch: DecisionWatch { _, _ in }, deciding: deciding)
+      time: time, logger: quietLogger, metrics: WorkerMetrics(metrics), turn: Turn(), watch: DecisionWatch { _, _ in },
+      deciding: deciding)
     try await withThrowingTaskGroup { group in
       group.addTask { await keeper.run() }
       group.addTask { await consumer.run() }

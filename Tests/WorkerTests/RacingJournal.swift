@@ -29,7 +29,7 @@ final class RacingJournal: Journal {
     return changes
   }
 
-  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] { try await fake.load(events) }
+  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await fake.load(event) }
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await fake.decided(commands) }
   func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
     try await fake.reservations(ids)
