@@ -59,8 +59,13 @@ final class Authenticator: Service {
 
   /// The token of `Bearer …`, whose name may be in any case (RFC 9110, 11.1).
   private static func bearer(_ header: String) -> Substring? {
-    guard let space = header.utf8.firstIndex(of: UInt8(ascii: " ")), header[..<space].lowercased() == "bearer" else { return nil }
-    return Substring(header.utf8[space...].drop { $0 == UInt8(ascii: " ") })
+    let token = header.withBytes { bytes -> Range<Int>? in
+      // As names of header fields are compared.
+      guard bytes.starts(with: "bearer ".utf8, by: { $0 | 0x20 == $1 }) else { return nil }
+      let start = bytes.dropFirst(7).firstIndex { $0 != UInt8(ascii: " ") } ?? bytes.count
+      return start..<bytes.count
+    }
+    return token.map(header[...].part)
   }
 
   /// Who signed in, if anybody did. A token that is sent must be valid all the same.

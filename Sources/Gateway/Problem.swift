@@ -32,7 +32,7 @@ struct Problem: Error, Sendable {
   var status: HTTPResponseStatus
   var detail: String
   var errors: [FieldError] = []
-  var headers: HTTPHeaders = [:]
+  var headers: ResponseHeaders = [:]
 
   init(_ code: Code, _ detail: String, status: HTTPResponseStatus? = nil, errors: [FieldError] = [], retryAfter: Int? = nil) {
     self.code = code

@@ -66,6 +66,17 @@ final class RateLimiter: Sendable {
     var used = 0
     /// Own requests that Redis has not heard of.
     var untold = 0
+
+    /// Counts a request in the window that ends then. Gives how many there were, and how many of them Redis is now to be told.
+    mutating func count(in window: Int64, of limit: RateLimit) -> (used: Int, untold: Int) {
+      if end != window { self = Usage(end: window) }
+      used += 1
+      untold += 1
+      // Whoever is over the quota is so for the rest of the window, whatever others count.
+      guard used > limit.requests / RateLimiter.ownPart && used <= limit.requests + 1 else { return (used, 0) }
+      defer { untold = 0 }
+      return (used, untold)
+    }
   }
 
   /// Some subjects' usages. There are many of these, so that what is done to a whole one now and then holds up nobody.
@@ -98,8 +109,8 @@ final class RateLimiter: Sendable {
 
   /// Counts a command. Gives the header fields that tell what is left.
   /// - Throws: `429`.
-  func admit(commandOf user: CustomerID, _ request: Request) async throws(Problem) -> HTTPHeaders {
-    var headers: HTTPHeaders = [:]
+  func admit(commandOf user: CustomerID, _ request: Request) async throws(Problem) -> ResponseHeaders {
+    var headers: ResponseHeaders = [:]
     if let limit = limits.user { try await admit(.user(user), limit, &headers) }
     if let limit = limits.address, let address = address(of: request) { try await admit(.address(address), limit, &headers) }
     return headers
@@ -107,8 +118,8 @@ final class RateLimiter: Sendable {
 
   /// Counts a registration or a sign-in.
   /// - Throws: `429`.
-  func admit(accountOf request: Request) async throws(Problem) -> HTTPHeaders {
-    var headers: HTTPHeaders = [:]
+  func admit(accountOf request: Request) async throws(Problem) -> ResponseHeaders {
+    var headers: ResponseHeaders = [:]
     if let limit = limits.accounts, let address = address(of: request) {
       try await admit(.accounts(address: address), limit, &headers)
     }
@@ -121,7 +132,7 @@ final class RateLimiter: Sendable {
   }
 
   private func admit(
-    _ subject: Subject, _ limit: RateLimit, _ headers: inout HTTPHeaders
+    _ subject: Subject, _ limit: RateLimit, _ headers: inout ResponseHeaders
   ) async throws(Problem) {
     let second = now().microseconds / 1_000_000
     let end = (second / Int64(limit.seconds) + 1) * Int64(limit.seconds)
@@ -142,16 +153,8 @@ final class RateLimiter: Sendable {
     let shard = shards[Int(UInt(bitPattern: subject.hashValue) % UInt(shards.count))]
     let (used, untold) = shard.state.withLock { state in
       state.sweep(at: second)
-      var usage = state.usages[subject] ?? Usage(end: end)
-      if usage.end != end { usage = Usage(end: end) }
-      usage.used += 1
-      usage.untold += 1
-      // Whoever is over the quota is so for the rest of the window, whatever others count.
-      let mustTell = usage.used > limit.requests / Self.ownPart && usage.used <= limit.requests + 1
-      let untold = mustTell ? usage.untold : 0
-      usage.untold -= untold
-      state.usages[subject] = usage
-      return (usage.used, untold)
+      // Where it lies: to take it out and put it back would look for it twice.
+      return state.usages[subject, default: Usage(end: end)].count(in: end, of: limit)
     }
     if untold == 0 { return used }
     do throws(ViewUnavailable) {

@@ -125,9 +125,21 @@ extension Request {
 }
 
 extension HTTPFields {
-  init(_ headers: HTTPHeaders) {
-    self.init(headers.compactMap { name, value in HTTPField.Name(name).map { HTTPField(name: $0, value: value) } })
+  init(_ headers: ResponseHeaders) {
+    self.init(headers.fields.compactMap { name, value in HTTPField.Name(name).map { HTTPField(name: $0, value: value) } })
   }
+}
+
+extension ResponseHeaders {
+  var fields: [(name: String, value: String)] {
+    String(decoding: bytes, as: UTF8.self).split(separator: "\r\n").map { line in
+      let parts = line.split(separator: ": ", maxSplits: 1)
+      return (String(parts[0]), parts.count == 2 ? String(parts[1]) : "")
+    }
+  }
+
+  /// The values of the fields of that name.
+  subscript(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 }
 
 extension HTTPField.Name {

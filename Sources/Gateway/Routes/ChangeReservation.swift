@@ -76,7 +76,7 @@ struct ChangeReservation: Sendable {
 
   private func accepted(_ record: ReservationRecord, isReplay: Bool = false) async throws -> Response {
     guard let event = try await directory.event(record.event) else { throw Problem.notFound }
-    var headers: HTTPHeaders = ["Location": "/v1/reservations/\(record.id)"]
+    var headers: ResponseHeaders = ["Location": "/v1/reservations/\(record.id)"]
     if isReplay { headers.add(name: "Idempotent-Replayed", value: "true") }
     return .json(record.json(of: event, progress: nil, serverTime: now()), status: .accepted, headers: headers)
   }

@@ -46,7 +46,7 @@ struct EventRoutes: Sendable {
     } catch {
       logger.warning("an event is listed later", metadata: ["event": "\(id)", "reason": "\(error)"])
     }
-    var headers: HTTPHeaders = ["Location": "/v1/events/\(id)"]
+    var headers: ResponseHeaders = ["Location": "/v1/events/\(id)"]
     if !isNew { headers.add(name: "Idempotent-Replayed", value: "true") }
     return .json(directory.remember(record).json, status: .created, headers: headers)
   }

@@ -60,7 +60,7 @@ struct GetReservation: Sendable {
     }
     guard let event = try await directory.event(record.event) else { throw Problem.notFound }
     let progress = await progress(of: record, in: event.partition)
-    var headers: HTTPHeaders = ["Cache-Control": "no-store"]
+    var headers: ResponseHeaders = ["Cache-Control": "no-store"]
     if record.status.isOpen { headers.add(name: "Retry-After", value: String(retryAfter(progress, ordinal: record.ordinal))) }
     if let wait { headers.add(name: "Preference-Applied", value: "wait=\(wait)") }
     return .conditional(

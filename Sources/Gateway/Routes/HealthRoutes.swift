@@ -51,7 +51,7 @@ private func health(_ status: HTTPResponseStatus, _ word: String, _ checks: [(na
     $0.member("status", word)
     $0.object("checks") { for check in checks { $0.member(check.name, check.trouble ?? "ok") } }
   }
-  var headers: HTTPHeaders = ["Cache-Control": "no-store"]
+  var headers: ResponseHeaders = ["Cache-Control": "no-store"]
   if status == .serviceUnavailable { headers.add(name: "Retry-After", value: "1") }
   return .json(writer.bytes, status: status, headers: headers)
 }

@@ -131,7 +131,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     hasAsked = true
     state = .receiving(head, body: ByteBuffer())
     if let flaw = head.flaw(&isLast) { return giveUp(context, flaw) }
-    if head.version == .http1_1, head.headers.first(name: "Expect")?.lowercased() == "100-continue" {
+    if head.version == .http1_1, head.headers.value(of: "Expect")?.lowercased() == "100-continue" {
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
   }
@@ -270,7 +270,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Who may be gone is not waited for until there is something new, but only until what was asked is done.
   private func cancelIfHeld() {
     guard case .answering(let head, let task) = state, head.method == .GET || head.method == .HEAD else { return }
-    if head.headers.contains(name: "Prefer") { task?.cancel() }
+    if head.headers.value(of: "Prefer") != nil { task?.cancel() }
   }
 
   /// Ends the connection of a client that sends nothing more, not even the rest of its request.

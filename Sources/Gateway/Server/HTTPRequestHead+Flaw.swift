@@ -5,19 +5,20 @@ extension HTTPRequestHead {
   /// - Parameter isLast: set if nothing may come behind the request.
   func flaw(_ isLast: inout Bool) -> Problem? {
     if !isKeepAlive { isLast = true }
-    var (headerBytes, hosts) = (0, 0)
+    var (headerBytes, hosts, bodyBytes) = (0, 0, 0)
     for (name, value) in headers {
       headerBytes += name.utf8.count + value.utf8.count
-      if Request.isSame("host", name) { hosts += 1 }
+      if HTTPHeaders.isSame("host", name) { hosts += 1 }
       // There is no other protocol here: the request is answered in this one. But the parser takes what follows for the other's.
-      if Request.isSame("upgrade", name) { isLast = true }
+      if HTTPHeaders.isSame("upgrade", name) { isLast = true }
+      if HTTPHeaders.isSame("content-length", name) { bodyBytes = Int(value) ?? 0 }
     }
     if headerBytes > Limits.headerBytes { return .headersTooLarge }
     if uri.utf8.count > Limits.uriBytes { return .uriTooLong }
     // RFC 9112, 3.2: two servers that chose different ones would not see the same request.
     if hosts > 1 || hosts == 0 && version == .http1_1 { return .noHost }
     if method == .CONNECT { return .noProxy }
-    if let length = headers.first(name: "Content-Length").flatMap({ Int($0) }), length > Limits.bodyBytes { return .bodyTooLarge }
+    if bodyBytes > Limits.bodyBytes { return .bodyTooLarge }
     return nil
   }
 }

@@ -30,7 +30,10 @@ extension Request {
     let isQuoted = text.utf8.count >= 2 && text.utf8.first == mark && text.utf8.last == mark
     let key = isQuoted ? String(text.dropFirst().dropLast()) : text
     guard !key.isEmpty else { throw Problem(.idempotencyKeyMissing, "The Idempotency-Key header is empty.") }
-    guard key.unicodeScalars.count <= 255 else { throw Problem.badParameter("Idempotency-Key", "must have 1 to 255 characters") }
+    // A character has a byte at least.
+    if key.utf8.count > 255 && key.unicodeScalars.count > 255 {
+      throw Problem.badParameter("Idempotency-Key", "must have 1 to 255 characters")
+    }
     return key
   }
 

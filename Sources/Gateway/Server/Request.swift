@@ -12,9 +12,15 @@ struct Request: Sendable {
   var address: String?
   /// Whether it came among more requests than can be answered, and is one of those to be refused, if its kind may be.
   var isTooMuch: Bool
-  /// What the route's path calls `{name}`.
-  var parameters: [(name: String, value: Substring)] = []
+  /// What the route's path has in it.
+  var parameters: [Parameter] = []
   private var query: Substring
+
+  /// What the route's path calls `{name}`.
+  struct Parameter: Sendable {
+    var name: String
+    var value: Substring
+  }
 
   init(
     method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer = ByteBuffer(), address: String? = nil,
@@ -32,33 +38,17 @@ struct Request: Sendable {
         target = target.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
       }
     }
-    let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
-    path = target[..<mark]
-    query = target[mark...].dropFirst()
-  }
-
-  /// A header field's value; of several fields of one name all values, as a list (RFC 9110, 5.3).
-  subscript(_ name: String) -> String? {
-    var whole: String?
-    for (other, value) in headers where Self.isSame(name, other) {
-      let value = Self.trimmed(value)
-      whole = whole.map { "\($0), \(value)" } ?? value
+    if let mark = target.withBytes({ $0.firstIndex(of: UInt8(ascii: "?")) }) {
+      path = target.part(0..<mark)
+      query = target[path.endIndex...].dropFirst()
+    } else {
+      path = target
+      query = ""
     }
-    return whole
   }
 
-  /// Without the white space behind it, which is none of the value (RFC 9112, 5.1), and which NIO's parser leaves there.
-  private static func trimmed(_ value: String) -> String {
-    func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-    guard let last = value.utf8.last, isBlank(last) else { return value }
-    guard let end = value.utf8.lastIndex(where: { !isBlank($0) }) else { return "" }
-    return String(Substring(value.utf8[...end]))
-  }
-
-  /// Compares names of header fields. Setting a bit makes small letters of large ones, and nothing else of what we ask for.
-  static func isSame(_ name: String, _ other: String) -> Bool {
-    name.utf8.count == other.utf8.count && zip(name.utf8, other.utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
-  }
+  /// A header field's value; see ``HTTPHeaders/value(of:)``.
+  subscript(_ name: StaticString) -> String? { headers.value(of: name) }
 
   /// The first value that the query gives this name.
   func parameter(_ name: String) -> String? {
@@ -100,17 +90,17 @@ extension Character {
 /// A response, whole.
 struct Response: Sendable {
   var status: HTTPResponseStatus
-  var headers: HTTPHeaders = [:]
+  var headers: ResponseHeaders = [:]
   var body: [UInt8] = []
 
-  static func json(_ bytes: [UInt8], status: HTTPResponseStatus = .ok, headers: HTTPHeaders = [:]) -> Response {
+  static func json(_ bytes: [UInt8], status: HTTPResponseStatus = .ok, headers: ResponseHeaders = [:]) -> Response {
     var headers = headers
     headers.add(name: "Content-Type", value: "application/json")
     return Response(status: status, headers: headers, body: bytes)
   }
 
   /// The representation, or `304` if the client has it.
-  static func conditional(_ bytes: @autoclosure () -> [UInt8], tag: String, to request: Request, headers: HTTPHeaders = [:])
+  static func conditional(_ bytes: @autoclosure () -> [UInt8], tag: String, to request: Request, headers: ResponseHeaders = [:])
     -> Response
   {
     var headers = headers

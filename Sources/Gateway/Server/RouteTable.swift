@@ -7,11 +7,12 @@ struct RouteTable: Sendable {
   typealias Handler = @Sendable (Request) async throws -> Response
 
   private enum Segment: Hashable, Sendable {
-    case fixed(String)
+    /// In UTF-8.
+    case fixed([UInt8])
     case parameter(String)
 
     init(_ text: Substring) {
-      self = text.hasPrefix("{") ? .parameter(String(text.dropFirst().dropLast())) : .fixed(String(text))
+      self = text.hasPrefix("{") ? .parameter(String(text.dropFirst().dropLast())) : .fixed(Array(text.utf8))
     }
   }
 
@@ -30,16 +31,17 @@ struct RouteTable: Sendable {
     var segments: [Segment]
     var operations: [Operation] = []
 
-    /// The path's parameters, if it is this route's; it has as many segments.
-    func parameters(of path: [Substring]) -> [(name: String, value: Substring)]? {
-      var parameters: [(name: String, value: Substring)] = []
-      for (segment, part) in zip(segments, path) {
-        switch segment {
-        case .fixed(let text): if text != part { return nil }
-        case .parameter(let name): parameters.append((name, part))
-        }
+    /// Whether the path is this route's; it has as many segments.
+    func matches(_ path: UnsafeBufferPointer<UInt8>, _ parts: [Range<Int>]) -> Bool {
+      zip(segments, parts).allSatisfy { segment, part in
+        if case .fixed(let text) = segment { path[part].elementsEqual(text) } else { true }
       }
-      return parameters
+    }
+
+    func parameters(of path: Substring, _ parts: [Range<Int>]) -> [Request.Parameter] {
+      zip(segments, parts).compactMap { segment, part in
+        if case .parameter(let name) = segment { Request.Parameter(name: name, value: path.part(part)) } else { nil }
+      }
     }
   }
 
@@ -65,18 +67,30 @@ struct RouteTable: Sendable {
   /// What a request asks for; the request gets its parameters.
   /// - Throws: `404` or `405`.
   func operation(of request: inout Request) throws(Problem) -> Operation {
-    let path = request.path.utf8.split(separator: UInt8(ascii: "/")).map(Substring.init)
-    for route in path.count < routes.count ? routes[path.count] : [] {
-      guard let parameters = route.parameters(of: path) else { continue }
-      guard let operation = route.operations.first(where: { $0.method == request.method }) else {
-        var problem = Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
-        problem.headers.add(name: "Allow", value: route.operations.map(\.method.rawValue).joined(separator: ", "))
-        throw problem
-      }
-      request.parameters = parameters
-      return operation
+    let (route, parts) = request.path.withBytes { path in
+      let parts = Self.segments(of: path)
+      let alike = parts.count < routes.count ? routes[parts.count] : []
+      return (alike.first { $0.matches(path, parts) }, parts)
     }
-    throw Problem.notFound
+    guard let route else { throw Problem.notFound }
+    guard let operation = route.operations.first(where: { $0.method == request.method }) else {
+      var problem = Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
+      problem.headers.add(name: "Allow", value: route.operations.map(\.method.rawValue).joined(separator: ", "))
+      throw problem
+    }
+    request.parameters = route.parameters(of: request.path, parts)
+    return operation
+  }
+
+  /// Where a path's segments lie; empty ones are none.
+  private static func segments(of path: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
+    var segments: [Range<Int>] = []
+    var start = 0
+    for end in 0...path.count where end == path.count || path[end] == UInt8(ascii: "/") {
+      if end > start { segments.append(start..<end) }
+      start = end + 1
+    }
+    return segments
   }
 }
 
