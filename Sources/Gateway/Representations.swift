@@ -4,10 +4,6 @@ package import Ticketing
 // How things look to clients: the schemas of the contract.
 
 extension JSONWriter {
-  mutating func member(_ key: StaticString, _ time: Timestamp) { member(key, plain: time.rfc3339) }
-
-  mutating func member(_ key: StaticString, _ id: some Identifier) { member(key, plain: id.description) }
-
   mutating func member(_ key: StaticString, _ money: Money) {
     object(key) {
       $0.member("amount", money.amount)
@@ -162,11 +158,11 @@ extension KeptDeadLetter.Status {
 
 extension ReservationRecord {
   package func json(of event: KnownEvent, progress: Progress?, serverTime: Timestamp) -> [UInt8] {
-    var writer = JSONWriter()
+    var writer = JSONWriter(capacity: 512 + seatCount * 96)
     writer.object {
       $0.member("id", id)
       $0.member("event_id", self.event)
-      $0.member("status", status.name)
+      $0.member("status", plain: status.name)
       $0.member("version", version)
       if sequence != 0 { $0.member("sequence", sequence) }
       $0.object("selection") { $0.write(request.selection, of: event) }
@@ -183,7 +179,7 @@ extension ReservationRecord {
       }
       if let rejection {
         $0.object("rejection") {
-          $0.member("code", rejection.code.rawValue)
+          $0.member("code", plain: rejection.code.rawValue)
           $0.member("message", rejection.message(in: event.plan))
         }
       }
@@ -192,6 +188,9 @@ extension ReservationRecord {
     }
     return writer.bytes
   }
+
+  /// Each is named in the selection, and with its price among the tickets.
+  private var seatCount: Int { if case .seats(let seats)? = allocation { seats.count } else { 0 } }
 
   private func writeTickets(_ allocation: Allocation, of event: KnownEvent, _ writer: inout JSONWriter) {
     let sections = event.event.sections
@@ -232,8 +231,9 @@ extension JSONWriter {
       member("quantity", quantity)
       if !adjacent { member("adjacent", false) }
     case .seats(let seats):
-      let known = seats.filter { event.plan.position(of: $0) != nil }
-      array("seats") { list in for seat in known { list.element(event.plan.name(of: seat)) } }
+      array("seats") { list in
+        for seat in seats where event.plan.position(of: seat) != nil { list.element(event.plan.name(of: seat)) }
+      }
     }
   }
 }

@@ -8,17 +8,17 @@ package final class VerifiedTokens: Sendable {
 
   /// When the younger half is full, the older one is dropped: what is in use is found in it before and moves up.
   private struct Halves {
-    var younger: [Substring: AccessToken] = [:]
-    var older: [Substring: AccessToken] = [:]
+    var younger: [SignedText: AccessToken] = [:]
+    var older: [SignedText: AccessToken] = [:]
 
-    mutating func token(_ text: Substring) -> AccessToken? {
+    mutating func token(_ text: SignedText) -> AccessToken? {
       if let token = younger[text] { return token }
       guard let token = older[text] else { return nil }
       insert(token, as: text)
       return token
     }
 
-    mutating func insert(_ token: AccessToken, as text: Substring) {
+    mutating func insert(_ token: AccessToken, as text: SignedText) {
       if younger.count >= VerifiedTokens.maximumTokens / 2 {
         older = younger
         younger = [:]
@@ -34,9 +34,32 @@ package final class VerifiedTokens: Sendable {
 
   /// As ``TokenAuthority/verify(_:)``.
   package func verify(_ text: Substring) -> AccessToken? {
+    let text = SignedText(text)
     if let known = halves.withLock({ $0.token(text) }) { return known }
-    guard let token = authority.verify(text) else { return nil }
+    guard let token = authority.verify(text.text) else { return nil }
     halves.withLock { $0.insert(token, as: text) }
     return token
   }
+}
+
+/// A token's text, which is found again by its end alone. That is the end of the signature: as good a hash as there is, and nobody can
+/// choose it, since only what was signed here is kept. To hash all of it was half of what finding it cost. What is looked up and was
+/// not signed here is compared in full with what was.
+private struct SignedText: Hashable {
+  let text: Substring
+  private let end: UInt64
+
+  init(_ text: Substring) {
+    self.text = text
+    end =
+      text.utf8.withContiguousStorageIfAvailable { bytes in
+        let bytes = UnsafeRawBufferPointer(bytes)
+        let size = MemoryLayout<UInt64>.size
+        return bytes.count < size ? 0 : bytes.loadUnaligned(fromByteOffset: bytes.count - size, as: UInt64.self)
+      } ?? 0
+  }
+
+  func hash(into hasher: inout Hasher) { hasher.combine(end) }
+
+  static func == (left: SignedText, right: SignedText) -> Bool { left.end == right.end && left.text == right.text }
 }

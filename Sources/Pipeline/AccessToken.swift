@@ -24,7 +24,9 @@ public struct TokenAuthority: Sendable {
   /// The shortest secret that is taken, in bytes: as long as the hash.
   public static let minimumSecretBytes = 32
 
-  private static let prefix = "th1."
+  private static let prefix = Array("th1.".utf8)
+  /// In bytes. Both are always as many, and so are their letters.
+  private static let (claimsSize, codeSize) = (41, 32)
   /// Has the key in it and nothing else yet: putting it in is as much work as a token.
   private let keyed: HMAC<SHA256>
 
@@ -35,41 +37,57 @@ public struct TokenAuthority: Sendable {
   }
 
   public func issue(_ token: AccessToken) -> String {
-    var writer = ByteWriter(capacity: 41)
+    var writer = ByteWriter(capacity: Self.claimsSize)
     writer.write(token.user.rawValue)
     writer.write(token.session)
     writer.write(token.role.rawValue)
     writer.write(token.expiresAt.microseconds)
-    let signed = Self.prefix + Base64URL.encode(writer.bytes)
-    return signed + "." + Base64URL.encode(code(of: Array(signed.utf8)[...]))
+    let signed = Self.prefix + Base64URL.encode(writer.bytes).utf8
+    let code = signed.withUnsafeBytes(code(of:))
+    return String(decoding: signed, as: UTF8.self) + "." + Base64URL.encode(code)
   }
 
   /// The token's claims; nil unless this authority issued it. Says nothing of its expiry or whether the session was ended.
+  // Inlinable, so that it is compiled for the text at hand, whose bytes are then read where they lie.
+  @inlinable
   public func verify(_ text: some StringProtocol) -> AccessToken? {
-    // Where they lie side by side, they are copied at once.
-    let bytes = text.utf8.withContiguousStorageIfAvailable(Array.init) ?? Array(text.utf8)
-    guard bytes.count < 256, bytes.starts(with: Self.prefix.utf8), let dot = bytes.lastIndex(of: UInt8(ascii: ".")),
-      dot >= Self.prefix.utf8.count,
-      let code = Base64URL.decode(bytes[(dot + 1)...]), let claims = Base64URL.decode(bytes[Self.prefix.utf8.count..<dot]),
-      self.code(of: bytes[..<dot]) == code
+    text.utf8.withContiguousStorageIfAvailable { verify(bytes: $0) }
+      ?? Array(text.utf8).withUnsafeBufferPointer { verify(bytes: $0) }
+  }
+
+  @usableFromInline func verify(bytes: UnsafeBufferPointer<UInt8>) -> AccessToken? {
+    let dot = Self.prefix.count + Base64URL.length(ofBytes: Self.claimsSize)
+    guard bytes.count == dot + 1 + Base64URL.length(ofBytes: Self.codeSize), bytes.starts(with: Self.prefix),
+      bytes[dot] == UInt8(ascii: ".")
     else { return nil }
-    var reader = ByteReader(claims)
-    do throws(CodingFailure) {
-      let user = CustomerID(try reader.read())
-      let session = try reader.read(UInt128.self)
-      guard let role = User.Role(rawValue: try reader.read()) else { return nil }
-      let expiresAt = Timestamp(microseconds: try reader.read())
-      try reader.expectEnd()
-      return AccessToken(user: user, session: session, role: role, expiresAt: expiresAt)
-    } catch {
-      return nil
+    let letters = UnsafeRawBufferPointer(bytes)
+    return withUnsafeTemporaryAllocation(byteCount: Self.claimsSize + Self.codeSize, alignment: 1) { room in
+      let claims = UnsafeMutableRawBufferPointer(rebasing: room[..<Self.claimsSize])
+      let code = UnsafeMutableRawBufferPointer(rebasing: room[Self.claimsSize...])
+      // Equality with a code takes the same time whichever bytes differ.
+      guard Base64URL.decode(letters[(dot + 1)...], into: code), Base64URL.decode(letters[Self.prefix.count..<dot], into: claims),
+        self.code(of: UnsafeRawBufferPointer(rebasing: letters[..<dot])) == UnsafeRawBufferPointer(code)
+      else { return nil }
+      return AccessToken(claims: UnsafeRawBufferPointer(claims))
     }
   }
 
-  /// Equality with it takes the same time whichever bytes differ.
-  private func code(of bytes: ArraySlice<UInt8>) -> HMAC<SHA256>.MAC {
+  private func code(of bytes: UnsafeRawBufferPointer) -> HMAC<SHA256>.MAC {
     var code = keyed
     code.update(data: bytes)
     return code.finalize()
+  }
+}
+
+extension AccessToken {
+  /// Reads what ``TokenAuthority/issue(_:)`` writes.
+  fileprivate init?(claims: UnsafeRawBufferPointer) {
+    func number<Number: FixedWidthInteger & BitwiseCopyable>(at position: Int, _ type: Number.Type) -> Number {
+      Number(bigEndian: claims.loadUnaligned(fromByteOffset: position, as: Number.self))
+    }
+    guard let role = User.Role(rawValue: claims[32]) else { return nil }
+    self.init(
+      user: CustomerID(number(at: 0, UInt128.self)), session: number(at: 16, UInt128.self), role: role,
+      expiresAt: Timestamp(microseconds: number(at: 33, Int64.self)))
   }
 }

@@ -1,3 +1,5 @@
+import Ticketing
+
 /// Writes numbers and texts one after the other. All numbers are big-endian, so that a dump can be read by eye.
 public struct ByteWriter: Sendable {
   public private(set) var bytes: [UInt8] = []
@@ -5,17 +7,34 @@ public struct ByteWriter: Sendable {
   public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
   public mutating func write<Number: FixedWidthInteger & BitwiseCopyable>(_ value: Number) {
-    // Written where it goes: appending its bytes, as a sequence or one by one, takes several times as long.
-    let size = MemoryLayout<Number>.size
-    bytes.append(addingCapacity: size) { room in
+    withUnsafeBytes(of: value.bigEndian) { append($0) }
+  }
+
+  /// One function for all kinds of numbers, so that the compiler puts the array's own into it: as a sequence or one by one, bytes take
+  /// several times as long.
+  private mutating func append(_ source: UnsafeRawBufferPointer) {
+    bytes.append(addingCapacity: source.count) { room in
       room.withUnsafeMutableBufferPointer { room, count in
-        UnsafeMutableRawBufferPointer(room).storeBytes(of: value.bigEndian, toByteOffset: count, as: Number.self)
-        count += size
+        UnsafeMutableRawPointer(room.baseAddress! + count).copyMemory(from: source.baseAddress!, byteCount: source.count)
+        count += source.count
       }
     }
   }
 
   public mutating func write(raw: [UInt8]) { bytes.append(contentsOf: raw) }
+
+  /// A text's bytes, and nothing that says how many they are.
+  mutating func write(raw: String) { bytes.append(contentsOf: raw.utf8) }
+
+  /// A UUID as people read it, and nothing before it.
+  mutating func write(raw: some Identifier) {
+    bytes.append(addingCapacity: 36) { room in
+      room.withUnsafeMutableBufferPointer { room, count in
+        raw.write(into: UnsafeMutableRawBufferPointer(room))
+        count = 36
+      }
+    }
+  }
 
   /// Bytes preceded by their number, in 4 bytes.
   public mutating func write(counted: [UInt8]) {

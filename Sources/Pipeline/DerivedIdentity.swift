@@ -5,13 +5,17 @@ public import Ticketing
 public enum DerivedIdentity {
   /// The event that a user creates under an idempotency key.
   public static func event(createdBy user: CustomerID, key: String) -> EventID {
-    EventID(uuid(user, "POST /v1/events", key))
+    EventID(uuid(user, key: key) { $0.write(raw: "POST /v1/events") })
   }
 
   /// The reservation that a user asks for under an idempotency key. It begins with the first four bytes of the event's id, so that
   /// keys in Redis can be grouped by event from a reservation's id alone.
   public static func reservation(of event: EventID, by user: CustomerID, key: String) -> ReservationID {
-    let derived = uuid(user, "POST /v1/events/\(event)/reservations", key)
+    let derived = uuid(user, key: key) { path in
+      path.write(raw: "POST /v1/events/")
+      path.write(raw: event)
+      path.write(raw: "/reservations")
+    }
     let ownBits = UInt128(1) << 96 - 1
     return ReservationID(event.rawValue & ~ownBits | derived & ownBits)
   }
@@ -19,7 +23,12 @@ public enum DerivedIdentity {
   /// The command that a user gives about a reservation. Releases have no key of their own: every one of the same version is the same.
   public static func command(_ name: String, about reservation: ReservationID, by user: CustomerID, key: String = "") -> CommandID
   {
-    CommandID(uuid(user, "\(name) \(reservation)", key))
+    CommandID(
+      uuid(user, key: key) { path in
+        path.write(raw: name)
+        path.write(raw: " ")
+        path.write(raw: reservation)
+      })
   }
 
   /// Where something that could not be decided is kept: a command has one place, and so have bytes that name none.
@@ -34,20 +43,22 @@ public enum DerivedIdentity {
     return DeadLetterID(uuid(hash))
   }
 
-  /// From who asks for what. The parts have no zero bytes in them, so they can't run
-  /// into each other.
-  private static func uuid(_ user: CustomerID, _ path: String, _ key: String) -> UInt128 {
+  /// From who asks for what. The parts have no zero bytes in them, so they can't run into each other.
+  private static func uuid(_ user: CustomerID, key: String, path: (inout ByteWriter) -> Void) -> UInt128 {
+    // In one piece: a text made of the parts, and a hash given one after the other, took almost as long as the hash itself.
+    var request = ByteWriter(capacity: 128 + key.utf8.count)
+    request.write(user.rawValue)
+    path(&request)
+    request.write(0 as UInt8)
+    request.write(raw: key)
     var hash = SHA256()
-    withUnsafeBytes(of: user.rawValue.bigEndian) { hash.update(bufferPointer: $0) }
-    var path = "\(path)\u{0}\(key)"
-    path.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+    request.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
     return uuid(hash)
   }
 
   /// A UUID of version 8 (RFC 9562, 5.8), from the first bytes of a SHA-256.
   private static func uuid(_ hash: SHA256) -> UInt128 {
-    var value: UInt128 = 0
-    for byte in hash.finalize().prefix(16) { value = value << 8 | UInt128(byte) }
+    let value = hash.finalize().withUnsafeBytes { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
     let versionAndVariant = UInt128(0xF000) << 64 | UInt128(0b11) << 62
     return value & ~versionAndVariant | UInt128(0x8000) << 64 | UInt128(0b10) << 62
   }

@@ -20,7 +20,8 @@ public struct SeatPlan: Sendable {
   typealias RowIndex = Int
 
   public let sections: [Section]
-  private let sectionsByID: [String: SectionIndex]
+  /// The sections in the order of their ids.
+  private let sectionsByID: [Int32]
   /// Of each section, and one more: where the next one's would begin.
   private let firstRows: [Int32]
   /// Each section's rows, in the order of their names.
@@ -57,7 +58,7 @@ public struct SeatPlan: Sendable {
       }
     }
     self.sections = sections
-    self.sectionsByID = Dictionary(sections.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+    self.sectionsByID = sections.indices.sorted { (sections[$0].id, $0) < (sections[$1].id, $1) }.map(Int32.init)
     self.firstRows = firstRows + [Int32(rowStarts.count)]
     self.rowsByName = rowsByName
     self.rowSections = rowSections
@@ -70,7 +71,10 @@ public struct SeatPlan: Sendable {
   public var seatCount: Int { Int(rowStarts[rowStarts.count - 1]) }
 
   /// The section with this id (`block-a`), if there is one.
-  public func section(withID id: String) -> SectionIndex? { sectionsByID[id] }
+  public func section(withID id: String) -> SectionIndex? {
+    // Most events have a handful, and comparing is cheap: to hash the id alone took longer.
+    first(of: sections.count, from: 0, in: sectionsByID, named: id) { sections[$0].id }
+  }
 
   /// How many tickets the section has in all.
   public func capacity(of section: SectionIndex) -> Int {
@@ -111,16 +115,22 @@ public struct SeatPlan: Sendable {
   /// A section's row by its name, counted from the front row, 0.
   public func row(named name: String, in section: SectionIndex) -> Int? {
     let rows = sections[section].rows
-    let firstRow = Int(firstRows[section])
+    return first(of: rows.count, from: Int(firstRows[section]), in: rowsByName, named: name) { rows[$0].name }
+  }
+
+  /// The first of so many things with this name. Behind `start`, `order` has them in the order of their names.
+  private func first(
+    of count: Int, from start: Int, in order: [Int32], named name: String, nameOf: (Int) -> String
+  ) -> Int? {
     var low = 0
-    var high = rows.count
+    var high = count
     while low < high {
       let middle = (low + high) / 2
-      if rows[Int(rowsByName[firstRow + middle])].name < name { low = middle + 1 } else { high = middle }
+      if nameOf(Int(order[start + middle])) < name { low = middle + 1 } else { high = middle }
     }
-    guard low < rows.count else { return nil }
-    let row = Int(rowsByName[firstRow + low])
-    return rows[row].name == name ? row : nil
+    guard low < count else { return nil }
+    let found = Int(order[start + low])
+    return nameOf(found) == name ? found : nil
   }
 }
 

@@ -83,6 +83,14 @@ struct AccessTokenTests {
 }
 
 struct Base64URLTests {
+  /// Nil if the text is refused for so many bytes, which are as many as it can stand for, unless others are asked for.
+  private func decoded(_ text: some Sequence<UInt8>, size: Int? = nil) -> [UInt8]? {
+    let text = Array(text)
+    var bytes = [UInt8](repeating: 0, count: size ?? text.count * 3 / 4)
+    let isRight = bytes.withUnsafeMutableBytes { bytes in text.withUnsafeBytes { Base64URL.decode($0[...], into: bytes) } }
+    return isRight ? bytes : nil
+  }
+
   /// RFC 4648, 10, without the padding; and the two letters that are another alphabet's.
   @Test(arguments: [
     ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"), ("foobar", "Zm9vYmFy"),
@@ -90,14 +98,14 @@ struct Base64URLTests {
   ])
   func `the standard's examples are encoded and decoded`(plain: String, encoded: String) {
     #expect(Base64URL.encode(plain.utf8) == encoded)
-    #expect(Base64URL.decode(encoded.utf8) == Array(plain.utf8))
+    #expect(decoded(encoded.utf8) == Array(plain.utf8))
   }
 
   @Test func `all bytes come back`() {
     var generator = SeededGenerator(seed: 12)
     for count in 0..<300 {
       let bytes = generator.bytes(count)
-      #expect(Base64URL.decode(Base64URL.encode(bytes).utf8) == bytes)
+      #expect(decoded(Base64URL.encode(bytes).utf8) == bytes)
     }
   }
 
@@ -107,7 +115,7 @@ struct Base64URLTests {
     var understood = 0
     for _ in 0..<20_000 {
       let text = (0..<Int.random(in: 0...6, using: &generator)).map { _ in letters.randomElement(using: &generator)! }
-      guard let bytes = Base64URL.decode(text) else { continue }
+      guard let bytes = decoded(text) else { continue }
       understood += 1
       #expect(Array(Base64URL.encode(bytes).utf8) == text)
     }
@@ -116,6 +124,11 @@ struct Base64URLTests {
 
   @Test(arguments: ["A", "AAAAA", "Zh", "Zm9=", "Zg==", "Zm9v\n", " Zm9v", "Zm+v", "Zm/v", "Zé", "Zm9v."])
   func `anything else is refused`(text: String) {
-    #expect(Base64URL.decode(text.utf8) == nil)
+    #expect(decoded(text.utf8) == nil)
+  }
+
+  @Test(arguments: ["", "Zg", "Zm8", "Zm9vYg"])
+  func `a text for more or fewer bytes than are wanted is refused`(text: String) {
+    #expect(decoded(text.utf8, size: 3) == nil)
   }
 }

@@ -9,17 +9,43 @@ struct FieldError: Hashable, Sendable {
 
 /// A place in a body (RFC 6901). It becomes a text only where something is wrong there, which is nearly never: the texts took half of
 /// what reading a request for tickets cost.
-indirect enum JSONPointer: CustomStringConvertible, Sendable {
-  case root
-  case member(JSONPointer, String)
-  case element(JSONPointer, Int)
+struct JSONPointer: CustomStringConvertible, Sendable {
+  /// From what the place is in.
+  private enum Step {
+    /// It is in nothing: it is the whole body.
+    case whole
+    case member(String)
+    case element(Int)
+  }
+
+  /// What places are in, which is allocated once for all of them. Two levels deep, where most bodies end, nothing is.
+  fileprivate final class Container: Sendable {
+    let pointer: JSONPointer
+
+    init(_ pointer: JSONPointer) { self.pointer = pointer }
+  }
+
+  private let step: Step
+  /// None if that is the whole body.
+  private let container: Container?
+
+  static var root: JSONPointer { JSONPointer(step: .whole, container: nil) }
+
+  static func member(_ object: JSONPointer, _ key: String) -> JSONPointer {
+    if case .whole = object.step { return JSONPointer(step: .member(key), container: nil) }
+    return JSONPointer(step: .member(key), container: Container(object))
+  }
+
+  fileprivate static func element(_ array: Container?, _ index: Int) -> JSONPointer {
+    JSONPointer(step: .element(index), container: array)
+  }
 
   var description: String {
-    switch self {
-    case .root: ""
-    case .member(let object, let key):
-      "\(object)/\(key.replacing("~", with: "~0").replacing("/", with: "~1"))"
-    case .element(let array, let index): "\(array)/\(index)"
+    let outer = container?.pointer.description ?? ""
+    return switch step {
+    case .whole: outer
+    case .member(let key): "\(outer)/\(key.replacing("~", with: "~0").replacing("/", with: "~1"))"
+    case .element(let index): "\(outer)/\(index)"
     }
   }
 }
@@ -36,6 +62,8 @@ struct Body {
     /// More than this many are not reported: enough to mend a form, too few to be a burden.
     static let maximum = 50
 
+    // Not where it is called, which is nearly never.
+    @inline(never)
     func add(_ pointer: some CustomStringConvertible, _ detail: String) {
       if found.count < Self.maximum { found.append(FieldError(pointer: pointer.description, detail: detail)) }
     }
@@ -50,12 +78,17 @@ struct Body {
     self.pointer = pointer
     self.members = members
     self.errors = errors
-    for member in members where !keys.contains(member.key) { errors.add(path(member.key), "is not known here") }
+    for index in members.indices where !keys.contains(members[index].key) {
+      errors.add(path(members[index].key), "is not known here")
+    }
   }
 
   func path(_ key: String) -> JSONPointer { .member(pointer, key) }
 
-  func value(_ key: String) -> JSONValue? { members.first { $0.key == key }?.value }
+  func value(_ key: String) -> JSONValue? {
+    // By its index: the search would copy each member that it passes, and retain what that holds.
+    members.indices.first { members[$0].key == key }.map { members[$0].value }
+  }
 
   func require(_ key: String) -> JSONValue? {
     let value = value(key)
@@ -80,15 +113,30 @@ struct Body {
       errors.add(pointer(), "must be a string, not \(value.kind)")
       return nil
     }
-    guard length.contains(text.unicodeScalars.count) else {
+    let (scalars, hasZero) = Self.measure(text)
+    guard length.contains(scalars) else {
       errors.add(pointer(), "must have \(length.lowerBound) to \(length.upperBound) characters")
       return nil
     }
-    guard !text.utf8.contains(0) else {
+    guard !hasZero else {
       errors.add(pointer(), "must not contain the character U+0000")
       return nil
     }
     return text
+  }
+
+  /// How many Unicode scalars there are, and whether U+0000 is one of them: in one pass over the bytes.
+  private static func measure(_ text: String) -> (scalars: Int, hasZero: Bool) {
+    var text = text
+    return text.withUTF8 { bytes in
+      var (scalars, hasZero) = (0, false)
+      for byte in bytes {
+        // A scalar's first byte is none of those that continue one.
+        if byte & 0xC0 != 0x80 { scalars += 1 }
+        if byte == 0 { hasZero = true }
+      }
+      return (scalars, hasZero)
+    }
   }
 
   /// One of these words.
@@ -142,28 +190,33 @@ struct Body {
 
   // MARK: Arrays and objects
 
-  /// The elements with their pointers; empty, after an error, for anything else.
-  func array(_ key: String, count: ClosedRange<Int>) -> [(value: JSONValue, pointer: JSONPointer)] {
-    guard let value = require(key) else { return [] }
-    return elements(value, key, count)
+  /// The elements of an array with their pointers.
+  struct Elements: RandomAccessCollection {
+    fileprivate static var empty: Elements { Elements(values: [], array: nil) }
+
+    fileprivate let values: [JSONValue]
+    /// None if there are no elements.
+    fileprivate let array: JSONPointer.Container?
+
+    var startIndex: Int { 0 }
+    var endIndex: Int { values.count }
+    subscript(index: Int) -> (value: JSONValue, pointer: JSONPointer) { (values[index], .element(array, index)) }
   }
 
-  func optionalArray(_ key: String, count: ClosedRange<Int>) -> [(value: JSONValue, pointer: JSONPointer)] {
-    value(key).map { elements($0, key, count) } ?? []
-  }
+  /// Empty, after an error, for anything but an array.
+  func array(_ key: String, count: ClosedRange<Int>) -> Elements { require(key).map { elements($0, key, count) } ?? .empty }
 
-  private func elements(
-    _ value: JSONValue, _ key: String, _ count: ClosedRange<Int>
-  ) -> [(value: JSONValue, pointer: JSONPointer)] {
+  func optionalArray(_ key: String, count: ClosedRange<Int>) -> Elements { value(key).map { elements($0, key, count) } ?? .empty }
+
+  private func elements(_ value: JSONValue, _ key: String, _ count: ClosedRange<Int>) -> Elements {
     guard case .array(let elements) = value else {
       fail(key, "must be an array, not \(value.kind)")
-      return []
+      return .empty
     }
     guard count.contains(elements.count) else {
       fail(key, "must have \(count.lowerBound) to \(count.upperBound) elements")
-      return []
+      return .empty
     }
-    let pointer = path(key)
-    return elements.enumerated().map { ($0.element, .element(pointer, $0.offset)) }
+    return Elements(values: elements, array: JSONPointer.Container(path(key)))
   }
 }

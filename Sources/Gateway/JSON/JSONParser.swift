@@ -13,21 +13,31 @@ package struct JSONParser {
   /// How many members an object may have: several times the contract's largest. It keeps the search for repeated keys short.
   private static let maximumMembers = 64
 
-  private let bytes: [UInt8]
+  /// Most arrays and objects have no more elements or members. Room for so many is made at once, instead of for one, two and four.
+  private static let usualSize = 4
+
+  /// Read nowhere but before its end, for which ``next`` vouches. An array would be retained, released and asked for its length for each
+  /// byte.
+  private let bytes: UnsafeBufferPointer<UInt8>
   private var position = 0
 
   package static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
-    var parser = JSONParser(bytes: bytes)
-    parser.skipSpace()
-    let value = try parser.value(depth: 0)
-    parser.skipSpace()
-    guard parser.position == bytes.count else { throw parser.error("there is more after the value") }
-    return value
+    try bytes.withUnsafeBufferPointer { bytes throws(JSONSyntaxError) in
+      var parser = JSONParser(bytes: bytes)
+      parser.skipSpace()
+      let value = try parser.value(depth: 0)
+      parser.skipSpace()
+      guard parser.position == bytes.count else { throw parser.error("there is more after the value") }
+      return value
+    }
   }
 
-  private init(bytes: [UInt8]) { self.bytes = bytes }
+  private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
   private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  /// What was read since `start`.
+  private func read(since start: Int) -> UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: bytes[start..<position]) }
 
   private func error(_ message: String) -> JSONSyntaxError { JSONSyntaxError(message: message, offset: position) }
 
@@ -59,18 +69,19 @@ package struct JSONParser {
 
   private mutating func object(depth: Int) throws(JSONSyntaxError) -> JSONValue {
     position += 1
-    var members: [(key: String, value: JSONValue)] = []
     skipSpace()
     if next == UInt8(ascii: "}") {
       position += 1
-      return .object(members)
+      return .object([])
     }
+    var members: [(key: String, value: JSONValue)] = []
+    members.reserveCapacity(Self.usualSize)
     while true {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw error("a key was expected") }
       let key = try string()
       guard members.count < Self.maximumMembers else { throw error("too many members in one object") }
-      guard !members.contains(where: { $0.key == key }) else { throw error("a key appears twice") }
+      guard !members.indices.contains(where: { members[$0].key == key }) else { throw error("a key appears twice") }
       skipSpace()
       guard next == UInt8(ascii: ":") else { throw error("a colon was expected") }
       position += 1
@@ -89,12 +100,13 @@ package struct JSONParser {
 
   private mutating func array(depth: Int) throws(JSONSyntaxError) -> JSONValue {
     position += 1
-    var elements: [JSONValue] = []
     skipSpace()
     if next == UInt8(ascii: "]") {
       position += 1
-      return .array(elements)
+      return .array([])
     }
+    var elements: [JSONValue] = []
+    elements.reserveCapacity(Self.usualSize)
     while true {
       skipSpace()
       elements.append(try value(depth: depth + 1))
@@ -112,23 +124,24 @@ package struct JSONParser {
   private mutating func string() throws(JSONSyntaxError) -> String {
     position += 1
     let start = position
-    var isASCII = true
-    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
-      if byte >= 0x80 { isASCII = false }
-      position += 1
+    // In variables of their own, which stay in registers.
+    var (end, allBits) = (start, 0 as UInt8)
+    while end < bytes.count, bytes[end].isPlainInJSON {
+      allBits |= bytes[end]
+      end += 1
     }
+    position = end
     if next == UInt8(ascii: "\"") {
       defer { position += 1 }
-      // Nearly all are, and then there is nothing to validate.
-      if isASCII { return String(decoding: bytes[start..<position], as: UTF8.self) }
-      return try text(bytes[start..<position])
+      // Nearly all are ASCII, and then there is nothing to validate.
+      return allBits < 0x80 ? ascii(read(since: start)) : try text(read(since: start))
     }
-    var unescaped = Array(bytes[start..<position])
+    var unescaped = Array(read(since: start))
     while let byte = next {
       switch byte {
       case UInt8(ascii: "\""):
         position += 1
-        return try text(unescaped[...])
+        return try text(unescaped)
       case UInt8(ascii: "\\"): try escape(into: &unescaped)
       case 0..<0x20: throw error("a control character in a string")
       default:
@@ -139,7 +152,12 @@ package struct JSONParser {
     throw error("a string does not end")
   }
 
-  private func text(_ bytes: ArraySlice<UInt8>) throws(JSONSyntaxError) -> String {
+  /// Straight into the string, without the search for what is to be repaired in it.
+  private func ascii(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+    String(unsafeUninitializedCapacity: bytes.count) { $0.initialize(fromContentsOf: bytes) }
+  }
+
+  private func text(_ bytes: some Sequence<UInt8>) throws(JSONSyntaxError) -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else { throw error("a string that is not UTF-8") }
     return text
   }
@@ -203,12 +221,21 @@ package struct JSONParser {
       if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
       try expectDigits()
     }
-    let text = String(decoding: bytes[start..<position], as: UTF8.self)
+    if isInteger, let value = Self.integer(read(since: start)) { return .integer(value) }
+    let text = String(decoding: read(since: start), as: UTF8.self)
     if isInteger, let value = Int64(text) { return .integer(value) }
     guard let value = Double(text), value.isFinite else { throw error("a number beyond all bounds") }
     // In JSON Schema's eyes, 2.0 and 2e0 are integers.
     if let whole = Int64(exactly: value) { return .integer(whole) }
     return .number(value)
+  }
+
+  /// A sign, if there is one, and digits; nil if they may be too many.
+  private static func integer(_ text: UnsafeBufferPointer<UInt8>) -> Int64? {
+    guard text.count <= 18 else { return nil }
+    var value: Int64 = 0
+    for byte in text where byte != UInt8(ascii: "-") { value = value * 10 + Int64(byte - UInt8(ascii: "0")) }
+    return text.first == UInt8(ascii: "-") ? -value : value
   }
 
   private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

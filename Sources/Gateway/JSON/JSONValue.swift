@@ -33,5 +33,9 @@ package enum JSONValue: Equatable, Sendable {
     default: false
     }
   }
+}
 
+extension UInt8 {
+  /// Whether this byte of a string stands for itself: it is no quote, no backslash and no control character.
+  var isPlainInJSON: Bool { self >= 0x20 && self != UInt8(ascii: "\"") && self != UInt8(ascii: "\\") }
 }

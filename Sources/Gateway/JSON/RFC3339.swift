@@ -53,29 +53,20 @@ extension Timestamp {
 
   /// `2030-06-01T18:00:00Z`, with milliseconds unless they are zero.
   public var rfc3339: String {
+    String(unsafeUninitializedCapacity: TextRoom.longestTime) { room in
+      guard let start = room.baseAddress else { return 0 }
+      var text = TextRoom(start)
+      text.write(self)
+      return text.next - start
+    }
+  }
+
+  /// The date in UTC, and the milliseconds since it began.
+  fileprivate var civil: (year: UInt32, month: UInt32, day: UInt32, milliseconds: UInt32) {
     let milliseconds = Int(microseconds >= 0 ? microseconds / 1000 : (microseconds - 999) / 1000)
     let (days, rest) = Self.floorDivide(milliseconds, 86_400_000)
     let (year, month, day) = Self.civil(days: days)
-    return String(unsafeUninitializedCapacity: 24) { buffer in
-      var length = 0
-      func write(_ value: Int, digits: Int, then separator: UInt8) {
-        var value = value
-        for position in stride(from: length + digits - 1, through: length, by: -1) {
-          buffer[position] = UInt8(ascii: "0") + UInt8(value % 10)
-          value /= 10
-        }
-        buffer[length + digits] = separator
-        length += digits + 1
-      }
-      write(year, digits: 4, then: UInt8(ascii: "-"))
-      write(month, digits: 2, then: UInt8(ascii: "-"))
-      write(day, digits: 2, then: UInt8(ascii: "T"))
-      write(rest / 3_600_000, digits: 2, then: UInt8(ascii: ":"))
-      write(rest / 60_000 % 60, digits: 2, then: UInt8(ascii: ":"))
-      write(rest / 1000 % 60, digits: 2, then: UInt8(ascii: rest % 1000 == 0 ? "Z" : "."))
-      if rest % 1000 != 0 { write(rest % 1000, digits: 3, then: UInt8(ascii: "Z")) }
-      return length
-    }
+    return (UInt32(year), UInt32(month), UInt32(day), UInt32(rest))
   }
 
   private static func floorDivide(_ value: Int, _ divisor: Int) -> (quotient: Int, remainder: Int) {
@@ -107,5 +98,30 @@ extension Timestamp {
     let shifted = (5 * dayOfYear + 2) / 153
     let month = shifted < 10 ? shifted + 3 : shifted - 9
     return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+  }
+}
+
+extension TextRoom {
+  /// Writes ``Timestamp/rfc3339``.
+  mutating func write(_ time: Timestamp) {
+    let (year, month, day, milliseconds) = time.civil
+    let seconds = milliseconds / 1000
+    write(twoDigits: year / 100)
+    write(twoDigits: year % 100)
+    write(UInt8(ascii: "-"))
+    write(twoDigits: month)
+    write(UInt8(ascii: "-"))
+    write(twoDigits: day)
+    write(UInt8(ascii: "T"))
+    write(twoDigits: seconds / 3600)
+    write(UInt8(ascii: ":"))
+    write(twoDigits: seconds / 60 % 60)
+    write(UInt8(ascii: ":"))
+    write(twoDigits: seconds % 60)
+    if milliseconds % 1000 != 0 {
+      write(UInt8(ascii: "."))
+      write(UInt64(milliseconds % 1000), digits: 3)
+    }
+    write(UInt8(ascii: "Z"))
   }
 }

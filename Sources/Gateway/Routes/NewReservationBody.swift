@@ -10,7 +10,7 @@ package enum NewReservationBody {
     guard let body = Body(json, keys: ["selection", "fallbacks"], errors) else { throw Problem.invalid(errors.found) }
     let first = body.require("selection").flatMap { selection($0, body.path("selection"), event, errors) }
     let fallbacks = body.optionalArray("fallbacks", count: 0...4).compactMap { selection($0.value, $0.pointer, event, errors) }
-    guard errors.found.isEmpty, let first else { throw Problem.invalid(errors.found) }
+    guard let first, errors.found.isEmpty else { throw Problem.invalid(errors.found) }
     return Command.Request(customer: customer, selection: first, fallbacks: fallbacks)
   }
 
@@ -21,10 +21,10 @@ package enum NewReservationBody {
       errors.add(pointer, "must be an object, not \(value.kind)")
       return nil
     }
-    if members.contains(where: { $0.key == "seats" }) {
-      return Body(value, at: pointer, keys: ["seats"], errors).flatMap { seats(of: $0, event, errors) }
-    }
-    return Body(value, at: pointer, keys: ["section", "quantity", "adjacent"], errors).flatMap { best(of: $0, event) }
+    let isOfSeats = members.indices.contains { members[$0].key == "seats" }
+    let keys = isOfSeats ? ["seats"] : ["section", "quantity", "adjacent"]
+    guard let body = Body(value, at: pointer, keys: keys, errors) else { return nil }
+    return isOfSeats ? seats(of: body, event, errors) : best(of: body, event)
   }
 
   private static func best(of body: Body, _ event: KnownEvent) -> Selection? {
@@ -39,17 +39,20 @@ package enum NewReservationBody {
   }
 
   private static func seats(of body: Body, _ event: KnownEvent, _ errors: Body.Errors) -> Selection? {
+    let names = body.array("seats", count: 1...100)
     var seats: [SeatIndex] = []
-    var seen: Set<SeatIndex> = []
-    for (value, pointer) in body.array("seats", count: 1...100) {
+    seats.reserveCapacity(names.count)
+    for (value, pointer) in names {
       guard let name = body.string(value, at: pointer, length: 1...128) else { continue }
       guard let seat = event.plan.seat(named: name) else {
         errors.add(pointer, "is no seat of this event")
         continue
       }
-      if !seen.insert(seat).inserted { errors.add(pointer, "is named twice") }
+      // There are so few that a set of them would take longer than looking at each.
+      if seats.contains(seat) { errors.add(pointer, "is named twice") }
       seats.append(seat)
     }
-    return seats.isEmpty ? nil : .seats(seats.sorted())
+    seats.sort()
+    return seats.isEmpty ? nil : .seats(seats)
   }
 }
