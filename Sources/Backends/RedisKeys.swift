@@ -8,7 +8,9 @@ let markLifetimeSeconds: Int64 = 60
 /// The names in Redis. What belongs to an event has the event's first four bytes in braces, so that a cluster keeps it together; a
 /// reservation's id begins with the same four bytes.
 enum RedisKeys {
-  static func reservation(_ id: ReservationID) -> String { key("reservation", id) }
+  static func reservation(_ id: ReservationID) -> String { key(of: id).text }
+  /// The same, for a command that is written at once.
+  static func key(of id: ReservationID) -> RedisKey<ReservationID> { RedisKey("reservation", id) }
   /// How many requests rely on the reservation's note besides the one that made it.
   static func repetitions(of id: ReservationID) -> String { key("repetitions", id) }
   /// Says that the command has been sent.
@@ -30,7 +32,9 @@ enum RedisKeys {
   static func noting(_ batch: UInt64) -> String { "th:noting:\(batch)" }
 
   /// A customer's reservations; members as in ``PageMark/listMember``.
-  static func reservations(of customer: CustomerID) -> String { "th:{\(customer)}:reservations" }
+  static func reservations(of customer: CustomerID) -> String { listKey(of: customer).text }
+  /// The same, for a command that is written at once.
+  static func listKey(of customer: CustomerID) -> RedisKey<CustomerID> { RedisKey(of: customer, "reservations") }
 
   /// How many places the partition's line has handed out.
   static func line(_ partition: Int) -> String { "th:{p\(partition)}:line" }
@@ -50,11 +54,7 @@ enum RedisKeys {
   static let catalogue = "th:{catalogue}:events"
   static let catalogueIsComplete = "th:{catalogue}:complete"
 
-  /// The first four bytes are the first eight letters.
-  private static func key(_ kind: String, _ id: some Identifier) -> String {
-    let text = id.description
-    return "th:{\(text.prefix(8))}:\(kind):\(text)"
-  }
+  private static func key(_ kind: StaticString, _ id: some Identifier) -> String { RedisKey(kind, id).text }
 }
 
 extension Identifier {
@@ -63,17 +63,25 @@ extension Identifier {
 }
 
 extension PageMark {
+  static let listMemberSize = 24
+
   /// The entry of a list: sorted sets whose scores are all 0 sort their members by their bytes, here the time and then the id.
   var listMember: [UInt8] {
-    var writer = ByteWriter(capacity: 24)
-    writer.write(UInt64(bitPattern: time.microseconds) ^ 1 << 63)
-    writer.write(id)
-    return writer.bytes
+    Array(unsafeUninitializedCapacity: Self.listMemberSize) { room, count in
+      writeListMember(to: UnsafeMutableRawBufferPointer(room))
+      count = Self.listMemberSize
+    }
+  }
+
+  /// Writes ``listMember`` to a place of ``listMemberSize``.
+  func writeListMember(to place: UnsafeMutableRawBufferPointer) {
+    place.storeBytes(of: (UInt64(bitPattern: time.microseconds) ^ 1 << 63).bigEndian, as: UInt64.self)
+    place.storeBytes(of: id.bigEndian, toByteOffset: 8, as: UInt128.self)
   }
 
   /// The id in a list's entry.
   static func id(ofListMember member: [UInt8]) -> UInt128? {
-    guard member.count == 24 else { return nil }
+    guard member.count == listMemberSize else { return nil }
     return member[8...].reduce(0) { $0 << 8 | UInt128($1) }
   }
 }

@@ -121,7 +121,7 @@ public struct RedisProjection: Projection {
       let mark = RedisArgument.string(RedisKeys.listing(changes[index].event, .random(in: .min ... .max)))
       marks[index] = mark
       pipeline.append("SET", mark, "", "EX", .integer(markLifetimeSeconds))
-      for reservation in changes[index].reservations + changes[index].listed { appendToList(reservation, &pipeline) }
+      for reservation in changes[index].reservations + changes[index].listed { pipeline.appendEntry(of: reservation) }
     }
     let preparing = pipeline.count
     for (index, change) in changes.enumerated() {
@@ -171,12 +171,6 @@ public struct RedisProjection: Projection {
     }
     if let listedMark { keys.append(listedMark) }
     pipeline.append(Self.applying, keys: keys, arguments: arguments)
-  }
-
-  private static func appendToList(_ reservation: ReservationRecord, _ pipeline: inout RedisPipeline) {
-    let key = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
-    pipeline.append("ZADD", key, 0, .bytes(reservation.pageMark.listMember))
-    pipeline.append("EXPIRE", key, .integer(listLifetimeSeconds))
   }
 
   public func versions(of events: [EventID]) async throws(ViewUnavailable) -> [Int64] {

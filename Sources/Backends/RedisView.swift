@@ -10,7 +10,7 @@ public struct RedisView: ReservationView {
   private static let maximumWaiting = 10_000
 
   private let redis: RedisClient
-  private let notes: RedisClient
+  let notes: RedisClient
   private let lines = LineMemory()
   private let reads: Coalescer<[String], Result<[RedisReply], ViewUnavailable>>
 
@@ -33,7 +33,7 @@ public struct RedisView: ReservationView {
 
   private static func get(_ keys: [String], of redis: RedisClient) async throws(ViewUnavailable) -> [RedisReply] {
     var pipeline = RedisPipeline()
-    for key in keys { pipeline.append("GET", .string(key)) }
+    for key in keys { pipeline.append("GET", argumentCount: 1) { $0.append(key) } }
     return try await redis.ask(pipeline)
   }
 
@@ -44,7 +44,7 @@ public struct RedisView: ReservationView {
     return try result.get()
   }
 
-  // MARK: Notes
+  // MARK: Places in the line, and commands
 
   public func takePlaces(_ counts: [Int: Int]) async throws(ViewUnavailable) -> [Int: Places] {
     let before = counts.keys.reduce(into: [:]) { $0[$1] = lines[$1] }
@@ -86,91 +86,6 @@ public struct RedisView: ReservationView {
     return try await notes.ask(pipeline)[0].expectInteger()
   }
 
-  /// How often notes are made anew where the view is emptied in the middle of it.
-  private static let attempts = 3
-
-  public func note(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?] {
-    for _ in 0..<Self.attempts {
-      guard var existing = try await noteOnce(reservations) else { continue }
-      try await repeatNotes(reservations, &existing)
-      return existing
-    }
-    throw ViewUnavailable("Redis was emptied again and again")
-  }
-
-  /// Lists come first: a note whose reservation is in no list would never be listed, since whoever shows the decision relies on it.
-  /// Where the view was emptied between the two, the mark of the batch is gone at its end: nil then.
-  private func noteOnce(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) -> [ReservationRecord?]? {
-    var pipeline = RedisPipeline()
-    let mark = RedisArgument.string(RedisKeys.noting(.random(in: .min ... .max)))
-    pipeline.append("SET", mark, "", "EX", .integer(markLifetimeSeconds))
-    for reservation in reservations {
-      let list = RedisArgument.string(RedisKeys.reservations(of: reservation.customer))
-      pipeline.append("ZADD", list, 0, .bytes(reservation.pageMark.listMember))
-      pipeline.append("EXPIRE", list, .integer(listLifetimeSeconds))
-      pipeline.append(
-        "SET", .string(RedisKeys.reservation(reservation.id)), .bytes(reservation.encoded), "NX", "GET", "EX",
-        .integer(viewLifetimeSeconds))
-    }
-    pipeline.append("DEL", mark)
-    let replies = try await notes.ask(pipeline)
-    guard replies.last == .integer(1) else { return nil }
-    var existing: [ReservationRecord?] = []
-    for index in reservations.indices {
-      existing.append(decoded(try replies[3 + index * 3].expectBytes(), ReservationRecord.init(decoding:)))
-    }
-    return existing
-  }
-
-  /// Relies on the note of an earlier request under the same key, or makes one where it was withdrawn in between. Gives the note. Of this
-  /// request's own there may be one, of an attempt before.
-  ///
-  /// KEYS: reservation, repetitions. ARGV: the note of this request, seconds to keep.
-  private static let repeatNote = RedisScript(
-    """
-    local note = redis.call('GET', KEYS[1])
-    if not note then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return ARGV[1] end
-    if note ~= ARGV[1] and string.sub(note, 1, 2) == string.sub(ARGV[1], 1, 2) then
-      redis.call('INCR', KEYS[2])
-      redis.call('EXPIRE', KEYS[2], ARGV[2])
-    end
-    return note
-    """)
-
-  /// What is known of a reservation is there to stay only if it is decided: the request that noted it may be refused a moment later, at
-  /// another gateway, and must not withdraw it then.
-  private func repeatNotes(
-    _ reservations: [ReservationRecord], _ existing: inout [ReservationRecord?]
-  ) async throws(ViewUnavailable) {
-    let known = reservations.indices.filter { existing[$0] != nil }
-    let queued = known.filter { existing[$0]?.status == .queued && existing[$0]?.request == reservations[$0].request }
-    var pipeline = RedisPipeline()
-    for index in queued {
-      let id = reservations[index].id
-      pipeline.append(
-        Self.repeatNote, keys: [.string(RedisKeys.reservation(id)), .string(RedisKeys.repetitions(of: id))],
-        arguments: [.bytes(reservations[index].encoded), .integer(viewLifetimeSeconds)])
-    }
-    // A reservation that was known is listed by the time of its first request; by now too if the view was emptied over it.
-    for index in known {
-      guard let mark = existing[index]?.pageMark, mark != reservations[index].pageMark else { continue }
-      let list = RedisArgument.string(RedisKeys.reservations(of: reservations[index].customer))
-      pipeline.append("ZADD", list, 0, .bytes(mark.listMember))
-      pipeline.append("ZREM", list, .bytes(reservations[index].pageMark.listMember))
-    }
-    if pipeline.isEmpty { return }
-    var lists = RedisPipeline()
-    for (index, reply) in zip(queued, try await notes.ask(pipeline)) {
-      let note = decoded(try reply.expectBytes(), ReservationRecord.init(decoding:))
-      existing[index] = note == reservations[index] ? nil : note
-      if existing[index] == nil {
-        let list = RedisArgument.string(RedisKeys.reservations(of: reservations[index].customer))
-        lists.append("ZADD", list, 0, .bytes(reservations[index].pageMark.listMember))
-      }
-    }
-    if !lists.isEmpty { _ = try await notes.ask(lists) }
-  }
-
   public func remember(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) {
     var pipeline = RedisPipeline()
     pipeline.append("SET", .string(RedisKeys.command(command, about: reservation)), "1", "EX", .integer(viewLifetimeSeconds))
@@ -179,36 +94,6 @@ public struct RedisView: ReservationView {
 
   public func remembers(_ command: CommandID, about reservation: ReservationID) async throws(ViewUnavailable) -> Bool {
     try await get(RedisKeys.command(command, about: reservation))[0] != .null
-  }
-
-  /// Deletes a note unless it has been replaced by a decision or another request relies on it.
-  ///
-  /// KEYS: reservation, repetitions. ARGV: the note.
-  private static let unnote = RedisScript(
-    """
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-    if tonumber(redis.call('GET', KEYS[2]) or '0') > 0 then
-      redis.call('DECR', KEYS[2])
-      return 0
-    end
-    redis.call('DEL', KEYS[1], KEYS[2])
-    return 1
-    """)
-
-  public func withdraw(_ reservations: [ReservationRecord]) async throws(ViewUnavailable) {
-    var pipeline = RedisPipeline()
-    for reservation in reservations {
-      pipeline.append(
-        Self.unnote,
-        keys: [.string(RedisKeys.reservation(reservation.id)), .string(RedisKeys.repetitions(of: reservation.id))],
-        arguments: [.bytes(reservation.encoded)])
-    }
-    let replies = try await notes.ask(pipeline)
-    var lists = RedisPipeline()
-    for (reservation, reply) in zip(reservations, replies) where reply == .integer(1) {
-      lists.append("ZREM", .string(RedisKeys.reservations(of: reservation.customer)), .bytes(reservation.pageMark.listMember))
-    }
-    if !lists.isEmpty { _ = try await notes.ask(lists) }
   }
 
   // MARK: Reads
@@ -307,8 +192,10 @@ public struct RedisView: ReservationView {
   }
 
   private func progress(in reply: RedisReply) -> Progress {
-    let parts = (reply.string ?? "").split(separator: " ")
-    guard parts.count == 2, let ordinal = Int64(parts[0]), let rate = Double(parts[1]) else { return .none }
+    // By its bytes: to find where a character ends takes a hundred times as long.
+    guard let text = reply.string, let space = text.utf8.firstIndex(of: UInt8(ascii: " ")),
+      let ordinal = Int64(text[..<space]), let rate = Double(text[text.utf8.index(after: space)...])
+    else { return .none }
     return Progress(ordinal: ordinal, rate: rate)
   }
 }

@@ -30,7 +30,8 @@ struct Intake: Sendable {
   /// What became of a command.
   enum Answer: Sendable {
     /// It is in the queue, or was before. The reservation as it stands, if the command asks for one.
-    case accepted(ReservationRecord?, Progress?, isReplay: Bool)
+    // Indirect, since a record is large and an answer is handed on half a dozen times.
+    indirect case accepted(ReservationRecord?, Progress?, isReplay: Bool)
     /// The key was used for another request.
     case keyReused
     case refused(Progress?, backlog: Int64)
@@ -117,19 +118,21 @@ struct Intake: Sendable {
     let probes: BacklogProbes
 
     func take(_ entries: [Entry]) async -> [Answer] {
-      let places = await placesInLine(entries)
-      var ordinals = places.mapValues(\.first)
-      var queued = entries.map { entry in
-        let ordinal = ordinals[entry.partition] ?? 0
-        if ordinal != 0 { ordinals[entry.partition] = ordinal + 1 }
-        return QueuedCommand(entry.command, ordinal: ordinal)
-      }
+      // By partition, which entries are for it.
+      let shares = Dictionary(grouping: entries.indices) { entries[$0].partition }
+      let places = await placesInLine(shares)
+      var queued = entries.map { QueuedCommand($0.command, ordinal: 0) }
       var answers = [Answer?](repeating: nil, count: entries.count)
-      for (index, entry) in entries.enumerated() {
-        guard let place = places[entry.partition] else { continue }
+      for (partition, place) in places {
+        let share = shares[partition] ?? []
+        var ordinal = place.first
+        for index in share where ordinal != 0 {
+          queued[index].ordinal = ordinal
+          ordinal += 1
+        }
         let backlog = place.progress.ahead(of: place.first)
-        if backlog > Intake.maximumBacklog && !probes.mayPass(entry.partition, at: time.now()) {
-          answers[index] = .refused(place.progress, backlog: backlog)
+        for index in share where backlog > Intake.maximumBacklog {
+          if !probes.mayPass(partition, at: time.now()) { answers[index] = .refused(place.progress, backlog: backlog) }
         }
       }
       let records = queued.map(\.reservation)
@@ -151,9 +154,9 @@ struct Intake: Sendable {
           queued[index].command.acceptedAt = known.createdAt
         }
       }
-      await publish(queued, entries, &answers) { index in
+      await publish(queued, shares, places, &answers) { index, progress in
         let known = existing[index]
-        return .accepted(known ?? records[index], places[entries[index].partition]?.progress, isReplay: known != nil)
+        return .accepted(known ?? records[index], progress, isReplay: known != nil)
       }
       if time.now() - began > Intake.noteLasts {
         _ = await note(noted.filter { if case .accepted = answers[$0] { true } else { false } }, of: records)
@@ -161,20 +164,20 @@ struct Intake: Sendable {
       await unnoted.add(
         Set(
           entries.indices.filter { index in
-            guard records[index] != nil, queued[index].ordinal == 0 else { return false }
+            guard queued[index].ordinal == 0, records[index] != nil else { return false }
             return switch answers[index] {
             case .accepted, .unknown: true
             default: false
             }
           }.map { entries[$0].partition }))
       Failpoint.beforeAnswer.pass()
-      await withdraw(noted, of: records.indices.map { existing[$0] ?? records[$0] }, answers)
+      await withdraw(noted, answers) { existing[$0] ?? records[$0] }
       return answers.map { $0 ?? .unknown }
     }
 
-    private func placesInLine(_ entries: [Entry]) async -> [Int: Places] {
+    private func placesInLine(_ shares: [Int: [Int]]) async -> [Int: Places] {
       do throws(ViewUnavailable) {
-        let places = try await view.takePlaces(entries.reduce(into: [:]) { $0[$1.partition, default: 0] += 1 })
+        let places = try await view.takePlaces(shares.mapValues(\.count))
         await unnoted.tellView()
         return places
       } catch {
@@ -197,16 +200,18 @@ struct Intake: Sendable {
 
     /// Queues what has no answer yet, a message a partition.
     private func publish(
-      _ queued: [QueuedCommand], _ entries: [Entry], _ answers: inout [Answer?], accepted: (Int) -> Answer
+      _ queued: [QueuedCommand], _ shares: [Int: [Int]], _ places: [Int: Places], _ answers: inout [Answer?],
+      accepted: (Int, Progress?) -> Answer
     ) async {
-      let open = Dictionary(grouping: entries.indices.filter { answers[$0] == nil }) { entries[$0].partition }
+      let open = shares.mapValues { share in share.filter { answers[$0] == nil } }.filter { !$0.value.isEmpty }
       if open.isEmpty { return }
-      let outcomes = await publisher.publish(open.mapValues { indices in indices.map { queued[$0] } })
-      for (partition, indices) in open {
-        for index in indices {
+      let outcomes = await publisher.publish(open.mapValues { share in share.map { queued[$0] } })
+      for (partition, share) in open {
+        let (outcome, progress) = (outcomes[partition], places[partition]?.progress)
+        for index in share {
           answers[index] =
-            switch outcomes[partition] {
-            case .queued: accepted(index)
+            switch outcome {
+            case .queued: accepted(index, progress)
             case .refused: .refused(nil, backlog: 0)
             case .unavailable: .unavailable
             case .unknown, nil: .unknown
@@ -216,10 +221,10 @@ struct Intake: Sendable {
     }
 
     /// What is certainly not queued must not look as if it were.
-    private func withdraw(_ indices: [Int], of records: [ReservationRecord?], _ answers: [Answer?]) async {
+    private func withdraw(_ indices: [Int], _ answers: [Answer?], record: (Int) -> ReservationRecord?) async {
       let noted = indices.compactMap { index in
         switch answers[index] {
-        case .refused, .unavailable: records[index]
+        case .refused, .unavailable: record(index)
         default: nil
         }
       }

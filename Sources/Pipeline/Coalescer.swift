@@ -12,11 +12,16 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @usableFromInline
   struct Waiter {
     @usableFromInline var request: Request
-    @usableFromInline var since: ContinuousClock.Instant
-    @usableFromInline var continuation: CheckedContinuation<Turn, Never>
+    /// Counted from ``start``. Other than an instant, a duration has a layout that the compiler knows: waiters are copied without a look
+    /// at their metadata.
+    @usableFromInline var since: Duration
+    /// Not a checked one, which takes an object for each waiter. It is resumed exactly once: it is put into ``State/waiting`` once, and
+    /// whoever takes it out of there, under the lock, either hands it the lead (`handOver`) or has it in a batch, whose waiters are all
+    /// given their answers when it is done (`lead`, `process`). Neither can throw or return before that.
+    @usableFromInline var continuation: UnsafeContinuation<Turn, Never>
 
     @inlinable
-    init(request: Request, since: ContinuousClock.Instant, continuation: CheckedContinuation<Turn, Never>) {
+    init(request: Request, since: Duration, continuation: UnsafeContinuation<Turn, Never>) {
       self.request = request
       self.since = since
       self.continuation = continuation
@@ -52,6 +57,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @usableFromInline let executor: (any TaskExecutor)?
   @usableFromInline let process: @Sendable ([Request]) async -> [Answer]
   @usableFromInline let state = Mutex(State())
+  @usableFromInline let start = ContinuousClock.now
 
   /// - Parameters:
   ///   - maximumBatch: how many requests share a batch at most.
@@ -82,11 +88,13 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @inlinable
   public var isFull: Bool { state.withLock { isFull($0, at: .now) } }
 
+  /// - Parameter now: looked at only where many wait.
   @inlinable
-  func isFull(_ state: State, at now: ContinuousClock.Instant) -> Bool {
+  func isFull(_ state: State, at now: @autoclosure () -> ContinuousClock.Instant) -> Bool {
     if state.waiting.count >= maximumWaiting { return state.isUnderWay }
     guard let patience, state.waiting.count >= maximumBatch * Self.patientBatches else { return false }
-    let waited = now - state.waiting[0].since
+    let now = now()
+    let waited = now - start - state.waiting[0].since
     if waited <= patience { return false }
     return waited > patience + spike || state.lateSince.map { now - $0 > spike } ?? false
   }
@@ -121,14 +129,20 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
 
   @inlinable
   func takeWaiting(_ state: inout State, atMost count: Int) -> [Waiter] {
-    let taken = Array(state.waiting.prefix(count))
-    state.waiting.removeFirst(taken.count)
+    var taken: [Waiter] = []
+    if state.waiting.count <= count {
+      // The usual case, in which none has to be copied.
+      swap(&taken, &state.waiting)
+    } else {
+      taken = Array(state.waiting.prefix(count))
+      state.waiting.removeFirst(count)
+    }
     return taken
   }
 
   @inlinable
   func wait(with request: Request) async -> Turn {
-    await withCheckedContinuation { continuation in
+    await withUnsafeContinuation { continuation in
       let turn: Turn? = state.withLock { state in
         if !state.isUnderWay {
           // The last batch ended just now.
@@ -137,7 +151,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
         }
         let now = ContinuousClock.now
         if isFull(state, at: now) { return .refused }
-        state.waiting.append(Waiter(request: request, since: now, continuation: continuation))
+        state.waiting.append(Waiter(request: request, since: now - start, continuation: continuation))
         return nil
       }
       if let turn { continuation.resume(returning: turn) }
@@ -149,7 +163,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     let answers = await process([request] + followers.map(\.request))
     precondition(answers.count == followers.count + 1, "\(answers.count) answers to \(followers.count + 1) requests")
     handOver()
-    for (follower, answer) in zip(followers, answers.dropFirst()) { follower.continuation.resume(returning: .answered(answer)) }
+    for index in followers.indices { followers[index].continuation.resume(returning: .answered(answers[1 + index])) }
     return answers[0]
   }
 
@@ -159,7 +173,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     let answers = await process(batch.map(\.request))
     precondition(answers.count == batch.count, "\(answers.count) answers to \(batch.count) requests")
     handOver()
-    for (waiter, answer) in zip(batch, answers) { waiter.continuation.resume(returning: .answered(answer)) }
+    for index in batch.indices { batch[index].continuation.resume(returning: .answered(answers[index])) }
   }
 
   @inlinable
@@ -169,7 +183,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
       state.isUnderWay = !batch.isEmpty
       if let patience {
         let now = ContinuousClock.now
-        let isLate = batch.first.map { now - $0.since > patience } ?? false
+        let isLate = batch.first.map { now - start - $0.since > patience } ?? false
         state.lateSince = isLate ? state.lateSince ?? now : nil
       }
       return batch

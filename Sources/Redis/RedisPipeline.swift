@@ -15,18 +15,20 @@ public struct RedisPipeline: Sendable {
     var end = 0
   }
 
-  private(set) var bytes: [UInt8] = []
+  private var words: RedisWords
   /// The scripts that are in it, by their SHA-1.
   private var scripts: [String] = []
   private var fullWrites: [Write] = []
   private var lastWrite = Write()
 
-  public init() {}
+  /// - Parameter capacity: how many bytes it has room for at first. Where the size can be guessed, it need not grow again and again.
+  public init(capacity: Int = 0) { words = RedisWords(capacity: capacity) }
 
   /// How many commands were appended, which is how many replies come back.
   public var count: Int { fullWrites.reduce(lastWrite.commands) { $0 + $1.commands } }
   public var isEmpty: Bool { lastWrite.commands == 0 }
 
+  var bytes: [UInt8] { words.bytes }
   /// The writes in order; each begins where the one before ends.
   var writes: [Write] { fullWrites + [lastWrite] }
 
@@ -37,9 +39,26 @@ public struct RedisPipeline: Sendable {
 
   /// Appends a command whose arguments are computed.
   public mutating func append(_ name: String, arguments: [RedisArgument]) {
-    begin(name, argumentCount: arguments.count)
-    for argument in arguments { append(argument) }
-    end()
+    append(name, argumentCount: arguments.count) { words in
+      for argument in arguments { words.append(argument: argument) }
+    }
+  }
+
+  /// Appends a command whose arguments are written straight to where they are sent from. For commands that every request needs: an array
+  /// of arguments, each a copy of what it is made of, takes several times as long.
+  ///
+  /// - Parameter argumentCount: how many words `write` appends.
+  public mutating func append(_ name: String, argumentCount: Int, _ write: (inout RedisWords) -> Void) {
+    let start = fullWrites.last?.end ?? 0
+    if lastWrite.commands == Self.commandsPerWrite || lastWrite.end - start >= Self.bytesPerWrite {
+      fullWrites.append(lastWrite)
+      lastWrite.commands = 0
+    }
+    words.begin(name, argumentCount: argumentCount)
+    write(&words)
+    words.end()
+    lastWrite.commands += 1
+    lastWrite.end = words.bytes.count
   }
 
   /// Appends a script as `EVAL`, since `EVALSHA` could be answered by `NOSCRIPT` after its neighbours were executed. The server knows
@@ -60,55 +79,11 @@ public struct RedisPipeline: Sendable {
 
   /// Appends a command of the form `name subject numkeys key… argument…`.
   mutating func append(_ name: String, subject: String, keys: [RedisArgument], arguments: [RedisArgument]) {
-    begin(name, argumentCount: 2 + keys.count + arguments.count)
-    append(text: subject)
-    append(text: String(keys.count))
-    for key in keys { append(key) }
-    for argument in arguments { append(argument) }
-    end()
-  }
-
-  private mutating func begin(_ name: String, argumentCount: Int) {
-    let start = fullWrites.last?.end ?? 0
-    if lastWrite.commands == Self.commandsPerWrite || lastWrite.end - start >= Self.bytesPerWrite {
-      fullWrites.append(lastWrite)
-      lastWrite.commands = 0
+    append(name, argumentCount: 2 + keys.count + arguments.count) { words in
+      words.append(subject)
+      words.append(Int64(keys.count))
+      for key in keys { words.append(argument: key) }
+      for argument in arguments { words.append(argument: argument) }
     }
-    append(marker: "*", 1 + argumentCount)
-    append(text: name)
-  }
-
-  private mutating func end() {
-    lastWrite.commands += 1
-    lastWrite.end = bytes.count
-  }
-
-  private mutating func append(_ argument: RedisArgument) {
-    switch argument {
-    case .string(let string): append(text: string)
-    case .bytes(let value):
-      append(marker: "$", value.count)
-      bytes += value
-      appendLineEnd()
-    case .integer(let integer): append(text: String(integer))
-    case .double(let double): append(text: String(double))
-    }
-  }
-
-  private mutating func append(text: String) {
-    append(marker: "$", text.utf8.count)
-    bytes += text.utf8
-    appendLineEnd()
-  }
-
-  private mutating func append(marker: Unicode.Scalar, _ number: Int) {
-    bytes.append(UInt8(ascii: marker))
-    bytes += String(number).utf8
-    appendLineEnd()
-  }
-
-  private mutating func appendLineEnd() {
-    bytes.append(UInt8(ascii: "\r"))
-    bytes.append(UInt8(ascii: "\n"))
   }
 }

@@ -18,6 +18,37 @@ import Testing
     #expect(pipeline.count == 3)
   }
 
+  @Test(arguments: [0, 1, 9, 10, 99, 100, 34_560_000, -1, -10, .max, .min] as [Int64])
+  func `a command is the same whether its arguments are given or written one by one`(number: Int64) {
+    // Texts that a string keeps in itself, and others.
+    for text in ["", "é", String(repeating: "é", count: 8), String(repeating: "x", count: 1000)] {
+      var (given, written) = (RedisPipeline(), RedisPipeline(capacity: 64))
+      for _ in 0..<2 {
+        given.append("SET", .string(text), .bytes(Array(text.utf8)), .integer(number), "abc")
+        written.append("SET", argumentCount: 4) {
+          $0.append(text)
+          $0.append(Array(text.utf8))
+          $0.append(number)
+          $0.append(size: 3) { $0.copyBytes(from: "abc".utf8) }
+        }
+      }
+      #expect(written.bytes == given.bytes)
+      #expect(written.writes.map(\.end) == given.writes.map(\.end))
+      #expect(String(decoding: written.bytes, as: UTF8.self).contains("\r\n\(number)\r\n"))
+    }
+  }
+
+  @Test(arguments: [1, 3])
+  func `a command of another number of words than it says is a mistake that nobody sends`(argumentCount: Int) async {
+    await #expect(processExitsWith: .failure) { [argumentCount] in
+      var pipeline = RedisPipeline()
+      pipeline.append("SET", argumentCount: argumentCount) {
+        $0.append("key")
+        $0.append("value")
+      }
+    }
+  }
+
   @Test func `scripts and functions say how many of their arguments are keys`() {
     var pipeline = RedisPipeline()
     pipeline.append(RedisScript("return 1"), keys: ["a", "b"], arguments: [3])
