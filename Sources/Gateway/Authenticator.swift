@@ -48,7 +48,7 @@ final class Authenticator: Service {
   /// Who signed in.
   /// - Throws: `401` without a valid token.
   func user(of request: Request) throws -> AccessToken {
-    guard let header = request["Authorization"] else {
+    guard let header = request.fields.authorization else {
       throw Problem(.unauthenticated, "Send the token of a session as Authorization: Bearer.")
     }
     guard let text = Self.bearer(header), let token = verified.verify(text), token.expiresAt > now(),
@@ -70,7 +70,7 @@ final class Authenticator: Service {
 
   /// Who signed in, if anybody did. A token that is sent must be valid all the same.
   func optionalUser(of request: Request) throws -> AccessToken? {
-    request["Authorization"] == nil ? nil : try user(of: request)
+    request.fields.authorization == nil ? nil : try user(of: request)
   }
 
   func issue(for user: User) -> (text: String, token: AccessToken) {

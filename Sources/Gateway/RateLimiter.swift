@@ -41,19 +41,12 @@ final class RateLimiter: Sendable {
     case address(String)
     case accounts(address: String)
 
-    var policy: String {
-      switch self {
-      case .user: "user"
-      case .address: "address"
-      case .accounts: "accounts"
-      }
-    }
-
     /// What the count is kept under, for all gateways.
     var key: String {
       switch self {
-      case .user(let user): "\(policy):\(user)"
-      case .address(let address), .accounts(let address): "\(policy):\(address)"
+      case .user(let user): "user:\(user)"
+      case .address(let address): "address:\(address)"
+      case .accounts(let address): "accounts:\(address)"
       }
     }
   }
@@ -96,13 +89,32 @@ final class RateLimiter: Sendable {
     let state = Mutex(State())
   }
 
-  private let limits: RateLimits
+  /// A limit, and what is always the same of what clients are told of it: `RateLimit-Policy`, and the beginning of `RateLimit`.
+  private struct Quota: Sendable {
+    let limit: RateLimit
+    let policyField: String
+    let field: String
+
+    init(_ limit: RateLimit, policy: String) {
+      self.limit = limit
+      policyField = "\"\(policy)\";q=\(limit.requests);w=\(limit.seconds)"
+      field = "\"\(policy)\";r="
+    }
+  }
+
+  private let user: Quota?
+  private let address: Quota?
+  private let accounts: Quota?
+  private let trustsForwardedFor: Bool
   private let counter: any RateCounter
   private let now: @Sendable () -> Timestamp
   private let shards = (0..<64).map { _ in Shard() }
 
   init(_ limits: RateLimits, counter: any RateCounter, now: @escaping @Sendable () -> Timestamp) {
-    self.limits = limits
+    user = limits.user.map { Quota($0, policy: "user") }
+    address = limits.address.map { Quota($0, policy: "address") }
+    accounts = limits.accounts.map { Quota($0, policy: "accounts") }
+    trustsForwardedFor = limits.trustsForwardedFor
     self.counter = counter
     self.now = now
   }
@@ -111,8 +123,8 @@ final class RateLimiter: Sendable {
   /// - Throws: `429`.
   func admit(commandOf user: CustomerID, _ request: Request) async throws(Problem) -> ResponseHeaders {
     var headers: ResponseHeaders = [:]
-    if let limit = limits.user { try await admit(.user(user), limit, &headers) }
-    if let limit = limits.address, let address = address(of: request) { try await admit(.address(address), limit, &headers) }
+    if let quota = self.user { try await admit(.user(user), quota, &headers) }
+    if let quota = address, let address = address(of: request) { try await admit(.address(address), quota, &headers) }
     return headers
   }
 
@@ -120,25 +132,26 @@ final class RateLimiter: Sendable {
   /// - Throws: `429`.
   func admit(accountOf request: Request) async throws(Problem) -> ResponseHeaders {
     var headers: ResponseHeaders = [:]
-    if let limit = limits.accounts, let address = address(of: request) {
-      try await admit(.accounts(address: address), limit, &headers)
+    if let quota = accounts, let address = address(of: request) {
+      try await admit(.accounts(address: address), quota, &headers)
     }
     return headers
   }
 
   private func address(of request: Request) -> String? {
-    guard limits.trustsForwardedFor, let forwarded = request["X-Forwarded-For"] else { return request.address }
+    guard trustsForwardedFor, let forwarded = request.fields.forwardedFor else { return request.address }
     return forwarded.split(separator: ",").last.map { String($0.filter { $0 != " " }) }
   }
 
   private func admit(
-    _ subject: Subject, _ limit: RateLimit, _ headers: inout ResponseHeaders
+    _ subject: Subject, _ quota: Quota, _ headers: inout ResponseHeaders
   ) async throws(Problem) {
+    let limit = quota.limit
     let second = now().microseconds / 1_000_000
     let end = (second / Int64(limit.seconds) + 1) * Int64(limit.seconds)
     let used = await use(subject, limit, at: second, windowEnd: end)
-    headers.add(name: "RateLimit-Policy", value: "\"\(subject.policy)\";q=\(limit.requests);w=\(limit.seconds)")
-    headers.add(name: "RateLimit", value: "\"\(subject.policy)\";r=\(max(0, limit.requests - used));t=\(end - second)")
+    headers.add(name: "RateLimit-Policy", value: quota.policyField)
+    headers.add(name: "RateLimit", value: "\(quota.field)\(max(0, limit.requests - used));t=\(end - second)")
     if used > limit.requests {
       var problem = Problem(
         .rateLimited, "There may be \(limit.requests) such requests in \(limit.seconds) seconds.",

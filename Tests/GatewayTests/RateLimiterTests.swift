@@ -22,7 +22,7 @@ struct RateLimiterTests {
 
   private func request(from address: String, forwardedFor: String? = nil) -> Request {
     Request(
-      method: .POST, target: "/", headers: forwardedFor.map { ["X-Forwarded-For": $0] } ?? [:], address: address)
+      method: .POST, target: "/", fields: HeaderFields(forwardedFor.map { ["X-Forwarded-For": $0] } ?? [:]), address: address)
   }
 
   /// How many of so many commands are let through.

@@ -10,20 +10,37 @@ import Ticketing
 struct ReadingTests {
   // MARK: Header fields
 
+  private func fields(_ fields: (String, String)...) -> HeaderFields { HeaderFields(HTTPHeaders(fields)) }
+
   @Test(arguments: [("v", "v"), ("v ", "v"), ("v \t \t", "v"), ("v w\t", "v w"), ("é ", "é"), (" ", ""), ("\t", ""), ("", "")])
   func `white space behind a header field's value is none of it`(header: String, value: String) {
-    // Not by way of HTTPFields, which would leave it out.
-    var request = Request.sample()
-    request.headers = ["X": header]
-    #expect(request["x"] == value)
-    request.headers.add(name: "x", value: "z ")
-    #expect(request["X"] == "\(value), z")
+    #expect(fields(("Accept", header)).accept == value)
+    #expect(fields(("ACCEPT", header), ("accept", "z ")).accept == "\(value), z")
+  }
+
+  @Test func `each header field is found by its name, in any case, and by no other`() {
+    let known: [(String, (HeaderFields) -> String?)] = [
+      ("Accept", { $0.accept }), ("Authorization", { $0.authorization }), ("Content-Length", { $0.contentLength }),
+      ("Content-Type", { $0.contentType }), ("Expect", { $0.expect }), ("X-Forwarded-For", { $0.forwardedFor }),
+      ("Idempotency-Key", { $0.idempotencyKey }), ("If-None-Match", { $0.ifNoneMatch }), ("Prefer", { $0.prefer }),
+      ("Upgrade", { $0.upgrade }),
+    ]
+    for (name, _) in known {
+      for spelling in [name, name.lowercased(), name.uppercased()] {
+        let fields = fields((spelling, "v"))
+        #expect(known.filter { $0.1(fields) != nil }.map(\.0) == [name])
+        #expect(fields.hosts == 0 && fields.bytes == name.utf8.count + 1)
+      }
+      let other = fields((name + "s", "v"), ("q" + name.dropFirst(), "v"))
+      #expect(known.allSatisfy { $0.1(other) == nil })
+    }
+    #expect(fields(("Host", "a"), ("hOST", "b"), ("Hosts", "c")).hosts == 2)
   }
 
   @Test func `a key with white space behind it is the same key`() throws {
-    var request = Request.sample()
     for key in ["k", "k ", "\"k\" ", "k\t"] {
-      request.headers = ["Idempotency-Key": key]
+      // Not by way of HTTPFields, which would leave it out.
+      let request = Request(method: .POST, target: "/", fields: fields(("Idempotency-Key", key)))
       #expect(try request.idempotencyKey() == "k")
     }
   }

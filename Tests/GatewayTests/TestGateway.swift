@@ -120,7 +120,7 @@ extension Request {
   ) -> Request {
     Request(
       method: HTTPMethod(rawValue: method.rawValue), target: path,
-      headers: HTTPHeaders(headers.map { ($0.name.rawName, $0.value) }), body: ByteBuffer(string: body ?? ""))
+      fields: HeaderFields(HTTPHeaders(headers.map { ($0.name.rawName, $0.value) })), body: ByteBuffer(string: body ?? ""))
   }
 }
 

@@ -13,10 +13,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   typealias OutboundOut = ByteBuffer
 
   private enum State {
-    case idle
-    case receiving(HTTPRequestHead, body: ByteBuffer)
-    /// With the task that answers; nil for the moment in which it starts.
-    case answering(HTTPRequestHead, Task<Void, Never>?)
+    case idle, receiving, answering
     /// The last answer is on its way; what still comes is not read.
     case closing
   }
@@ -29,6 +26,12 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// The loop's turn in which the last request was begun with.
   private var turn = 0
   private var state = State.idle
+  /// The request that is received or answered. Not a part of the state, with which it would be copied at every look.
+  private var request: Request?
+  /// Whether that is a `HEAD`, and one of HTTP/1.0: known before it is.
+  private var (isHead, isHTTP10) = (false, false)
+  /// What answers; nil for the moment in which it starts.
+  private var task: Task<Void, Never>?
   /// How many parts of requests have come, and whether the last of them ended its request.
   private(set) var parts = 0
   private(set) var isBetweenRequests = true
@@ -110,17 +113,10 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-    switch (part, state) {
-    case (.head(let head), .idle): begin(head, context)
-    case (.body(var part), .receiving(let head, var body)):
-      if body.readableBytes + part.readableBytes > Limits.bodyBytes { return giveUp(context, .bodyTooLarge) }
-      if !loop.bodies.take(part.readableBytes) { return giveUp(context, .tooManyBodies) }
-      bodyBytes += part.readableBytes
-      // With two owners the whole buffer would be copied with each part.
-      state = .idle
-      if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
-      state = .receiving(head, body: body)
-    case (.end, .receiving(let head, let body)): answer(head, body, context)
+    switch part {
+    case .head(let head) where state == .idle: begin(head, context)
+    case .body(let part) where state == .receiving: take(part, context)
+    case .end where state == .receiving: answer(context)
     default: break
     }
   }
@@ -129,46 +125,59 @@ final class HTTPConnection: ChannelDuplexHandler {
     // The first request is counted from the connection's opening, so that a header sent byte by byte counts.
     if hasAsked { deadline = context.eventLoop.now + Limits.timeToSend }
     hasAsked = true
-    state = .receiving(head, body: ByteBuffer())
-    if let flaw = head.flaw(&isLast) { return giveUp(context, flaw) }
-    if head.version == .http1_1, head.headers.value(of: "Expect")?.lowercased() == "100-continue" {
+    state = .receiving
+    (isHead, isHTTP10) = (head.method == .HEAD, head.version == .http1_0)
+    let fields = HeaderFields(head.headers)
+    if head.isLast(fields) { isLast = true }
+    if let flaw = head.flaw(fields) { return giveUp(context, flaw) }
+    request = Request(method: head.method, target: head.uri, fields: fields, address: address)
+    if head.version == .http1_1, fields.expect?.lowercased() == "100-continue" {
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
   }
 
+  private func take(_ part: ByteBuffer, _ context: ChannelHandlerContext) {
+    if bodyBytes + part.readableBytes > Limits.bodyBytes { return giveUp(context, .bodyTooLarge) }
+    if !loop.bodies.take(part.readableBytes) { return giveUp(context, .tooManyBodies) }
+    let isFirst = bodyBytes == 0
+    bodyBytes += part.readableBytes
+    var part = part
+    if isFirst { request?.body = part } else { request?.body.writeBuffer(&part) }
+  }
+
   // MARK: Answering
 
-  private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
+  private func answer(_ context: ChannelHandlerContext) {
+    guard var request else { preconditionFailure("a request without a head") }
     deadline = .distantFuture
-    state = .answering(head, nil)
-    let request = Request(
-      method: head.method, target: head.uri, headers: head.headers, body: body, address: address,
-      isTooMuch: loop.load.isTooMuch(&turn))
+    state = .answering
+    request.isTooMuch = loop.load.isTooMuch(&turn)
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
     let responder = loop.responder
     // It starts on this thread, and comes back to it wherever the handler has waited for something.
-    let task = Task.immediate(executorPreference: loop.executor) {
+    let task = Task.immediate(executorPreference: loop.executor) { [request] in
       let response = await responder.respond(to: request)
       bound.value.connection.send(response, bound.value.context)
     }
-    guard case .answering(_, nil) = state else { return }
-    state = .answering(head, task)
+    guard state == .answering else { return }
+    self.task = task
     if isInputClosed { cancelIfHeld() }
   }
 
   private func send(_ response: Response, _ context: ChannelHandlerContext) {
-    guard case .answering(let head, _) = state else { return }
-    if isLast { return finish(context, with: response, isHead: head.method == .HEAD) }
-    giveBackBody()
+    guard state == .answering else { return }
+    if isLast { return finish(context, with: response) }
+    forgetRequest()
     var response = response
-    if head.version == .http1_0 { response.headers.add(name: "Connection", value: "keep-alive") }
-    let bytes = response.bytes(isHead: head.method == .HEAD, in: context.channel.allocator)
+    if isHTTP10 { response.headers.add(name: "Connection", value: "keep-alive") }
+    let bytes = response.bytes(isHead: isHead, in: context.channel.allocator)
     context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     deadline = context.eventLoop.now + Limits.idle
     state = .idle
     drain(context)
   }
 
+  /// - Parameter isHead: whether the request is a `HEAD` that has not come so far as to be begun with.
   private func giveUp(_ context: ChannelHandlerContext, _ problem: Problem, isHead: Bool = false) {
     switch state {
     case .closing: break
@@ -177,14 +186,16 @@ final class HTTPConnection: ChannelDuplexHandler {
       isLast = true
       // What is pending holds the reading back until the answer is on its way, and is dropped then.
       if pending.isEmpty { pending.append(.end(nil)) }
-    case .receiving(let head, _): finish(context, with: problem.response, isHead: head.method == .HEAD)
-    case .idle: finish(context, with: problem.response, isHead: isHead)
+    case .receiving: finish(context, with: problem.response)
+    case .idle:
+      self.isHead = isHead
+      finish(context, with: problem.response)
     }
   }
 
   /// Sends the last answer. The connection is closed once the client has closed its side or had the time to: if it were closed while
   /// something of the client's is unread, the answer could be lost.
-  private func finish(_ context: ChannelHandlerContext, with response: Response, isHead: Bool) {
+  private func finish(_ context: ChannelHandlerContext, with response: Response) {
     var response = response
     response.headers.add(name: "Connection", value: "close")
     beginClosing(context)
@@ -210,11 +221,13 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   private func beginClosing(_ context: ChannelHandlerContext) {
     state = .closing
-    giveBackBody()
+    forgetRequest()
     deadline = context.eventLoop.now + (isStopping ? Limits.parting : Limits.idle)
   }
 
-  private func giveBackBody() {
+  private func forgetRequest() {
+    request = nil
+    task = nil
     if bodyBytes == 0 { return }
     loop.bodies.giveBack(bodyBytes)
     bodyBytes = 0
@@ -232,9 +245,9 @@ final class HTTPConnection: ChannelDuplexHandler {
   func channelInactive(context: ChannelHandlerContext) {
     loop.watch.remove(self)
     self.context = nil
-    if case .answering(_, let task) = state { task?.cancel() }
+    task?.cancel()
     state = .closing
-    giveBackBody()
+    forgetRequest()
     context.fireChannelInactive()
   }
 
@@ -269,8 +282,8 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   /// Who may be gone is not waited for until there is something new, but only until what was asked is done.
   private func cancelIfHeld() {
-    guard case .answering(let head, let task) = state, head.method == .GET || head.method == .HEAD else { return }
-    if head.headers.value(of: "Prefer") != nil { task?.cancel() }
+    guard state == .answering, let request, request.method == .GET || request.method == .HEAD else { return }
+    if request.fields.prefer != nil { task?.cancel() }
   }
 
   /// Ends the connection of a client that sends nothing more, not even the rest of its request.

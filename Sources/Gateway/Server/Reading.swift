@@ -6,7 +6,7 @@ import Ticketing
 extension Request {
   /// The body as JSON.
   func json() throws(Problem) -> JSONValue {
-    guard let type = self["Content-Type"], type == "application/json" || Self.isJSON(mediaType: type) else {
+    guard let type = fields.contentType, type == "application/json" || Self.isJSON(mediaType: type) else {
       throw Problem(.unsupportedMediaType, "Send the body as application/json.")
     }
     do {
@@ -22,7 +22,7 @@ extension Request {
 
   /// The client's own name for this request, bare or quoted.
   func idempotencyKey() throws -> String {
-    guard let text = self["Idempotency-Key"] else {
+    guard let text = fields.idempotencyKey else {
       throw Problem(
         .idempotencyKeyMissing, "Send an Idempotency-Key header of your choice, and the same one when you repeat the request.")
     }
@@ -39,7 +39,7 @@ extension Request {
 
   /// The seconds of `Prefer: wait=N` (RFC 7240), at most ``Limits/waitSeconds``; nil without one.
   var preferredWait: Int? {
-    for preference in (self["Prefer"] ?? "").split(separator: ",") {
+    for preference in (fields.prefer ?? "").split(separator: ",") {
       // What is behind a semicolon are the preference's own parameters.
       let parts = preference.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1).map {
         $0.filter { !$0.isBlank && $0 != "\"" }
@@ -53,7 +53,7 @@ extension Request {
 
   /// Whether the client already has what this entity tag stands for (RFC 9110, 13.1.2: compared weakly).
   func has(_ tag: String) -> Bool {
-    guard let known = self["If-None-Match"] else { return false }
+    guard let known = fields.ifNoneMatch else { return false }
     // Nearly all send what they were given. Taking it apart was an eighth of a 304.
     if known == tag { return true }
     let opaque = tag.trimmingPrefix("W/")

@@ -3,18 +3,22 @@ import NIOHTTP1
 
 /// A request that has arrived whole.
 struct Request: Sendable {
-  var method: HTTPMethod
-  /// The path as it was sent, without the query.
-  var path: Substring
-  var headers: HTTPHeaders
-  var body: ByteBuffer
-  /// Where the request came from, as text; nil where that is not known.
-  var address: String?
-  /// Whether it came among more requests than can be answered, and is one of those to be refused, if its kind may be.
-  var isTooMuch: Bool
-  /// What the route's path has in it.
-  var parameters: [Parameter] = []
-  private var query: Substring
+  /// What its copies share, of which there are several on its way.
+  private final class Head: Sendable {
+    let method: HTTPMethod
+    let path: Substring
+    let query: Substring
+    let fields: HeaderFields
+    let address: String?
+
+    init(_ method: HTTPMethod, path: Substring, query: Substring, _ fields: HeaderFields, address: String?) {
+      self.method = method
+      self.path = path
+      self.query = query
+      self.fields = fields
+      self.address = address
+    }
+  }
 
   /// What the route's path calls `{name}`.
   struct Parameter: Sendable {
@@ -22,15 +26,29 @@ struct Request: Sendable {
     var value: Substring
   }
 
+  private let head: Head
+  var body: ByteBuffer
+  /// Whether it came among more requests than can be answered, and is one of those to be refused, if its kind may be.
+  var isTooMuch = false
+  /// What the route's path has in it.
+  var parameters: [Parameter] = []
+
+  var method: HTTPMethod { head.method }
+  /// The path as it was sent, without the query.
+  var path: Substring { head.path }
+  var fields: HeaderFields { head.fields }
+  /// Where the request came from, as text; nil where that is not known.
+  var address: String? { head.address }
+
   init(
-    method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer = ByteBuffer(), address: String? = nil,
-    isTooMuch: Bool = false
+    method: HTTPMethod, target: String, fields: HeaderFields, body: ByteBuffer = ByteBuffer(), address: String? = nil
   ) {
-    self.method = method
-    self.isTooMuch = isTooMuch
-    self.address = address
-    self.headers = headers
+    let (path, query) = Self.parts(of: target)
+    head = Head(method, path: path, query: query, fields, address: address)
     self.body = body
+  }
+
+  private static func parts(of target: String) -> (path: Substring, query: Substring) {
     var target = target[...]
     // A proxy may ask with the whole URI (RFC 9112, 3.2.2).
     if target.utf8.first != UInt8(ascii: "/") {
@@ -38,21 +56,14 @@ struct Request: Sendable {
         target = target.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
       }
     }
-    if let mark = target.withBytes({ $0.firstIndex(of: UInt8(ascii: "?")) }) {
-      path = target.part(0..<mark)
-      query = target[path.endIndex...].dropFirst()
-    } else {
-      path = target
-      query = ""
-    }
+    guard let mark = target.withBytes({ $0.firstIndex(of: UInt8(ascii: "?")) }) else { return (target, "") }
+    let path = target.part(0..<mark)
+    return (path, target[path.endIndex...].dropFirst())
   }
-
-  /// A header field's value; see ``HTTPHeaders/value(of:)``.
-  subscript(_ name: StaticString) -> String? { headers.value(of: name) }
 
   /// The first value that the query gives this name.
   func parameter(_ name: String) -> String? {
-    for pair in query.split(separator: "&") {
+    for pair in head.query.split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       if parts[0] == name { return parts.count == 2 ? Self.decodePercents(in: parts[1]) : "" }
     }

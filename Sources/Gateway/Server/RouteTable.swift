@@ -132,7 +132,7 @@ struct Responder: Sendable {
   }
 
   private func expectJSONIsAcceptable(to request: Request) throws(Problem) {
-    guard let accept = request["Accept"], accept != "*/*", accept != "application/json", !accept.isEmpty else { return }
+    guard let accept = request.fields.accept, accept != "*/*", accept != "application/json", !accept.isEmpty else { return }
     if !Self.takesJSON(accept) { throw Problem(.notAcceptable, "This is available as application/json.") }
   }
 
