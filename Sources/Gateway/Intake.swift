@@ -15,6 +15,10 @@ struct Intake: Sendable {
   private static let patience = Duration.milliseconds(30)
   /// For how long it may take longer than that: a spike is absorbed.
   private static let spike = Duration.milliseconds(300)
+  /// The longest rest between two batches. A batch takes a millisecond of processor time over all processes, however many are in it. With
+  /// 64 connections that ask as fast as they can, batches of 57 instead of 30 take a fifth of all processor time less, and an eighth more
+  /// is decided.
+  private static let longestRest = Duration.milliseconds(4)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000
   /// For how long a note is good. If the view was emptied after it was made, a worker waits for longer than this before it marks the
@@ -53,7 +57,7 @@ struct Intake: Sendable {
     self.counts = counts
     coalescer = Coalescer(
       maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience, spike: Self.spike,
-      executor: executor ?? TaskThread(name: "intake")
+      longestRest: Self.longestRest, executor: executor ?? TaskThread(name: "intake"), time: time
     ) { entries in
       let answers = await process.take(entries)
       counts.batches.add()

@@ -1,8 +1,10 @@
 public import Synchronization
 
-/// Turns requests that come at the same moment into batches, without making any of them wait for company: a batch is what
-/// accumulated while the last one was under way. One is under way at a time: with more they would be smaller, and what a batch costs is
-/// shared by those that are in it.
+/// Turns requests that come at the same moment into batches: a batch is what accumulated while the last one was under way. One is under
+/// way at a time: with more they would be smaller, and what a batch costs is shared by those that are in it.
+///
+/// Whoever comes when there is nothing to do waits for no company. Where one batch follows the other there may be a rest between them:
+/// those that have just been answered and come again are then in the next batch, with those that waited, and not in one of their own.
 ///
 /// Whoever finds nothing under way leads a batch of its own request. When the batch is done, its leader hands the lead to one of those
 /// that came meanwhile, or their batch to an executor that was given for that.
@@ -46,15 +48,19 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     @inlinable init() {}
   }
 
-  /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:spike:gathers:executor:process:)``.
+  /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:spike:longestRest:gathers:executor:time:process:)``.
   @inlinable static var patientBatches: Int { 4 }
+  /// See `longestRest` there.
+  @inlinable static var restPart: Double { 0.7 }
 
   @usableFromInline let maximumBatch: Int
   @usableFromInline let maximumWaiting: Int
   @usableFromInline let patience: Duration?
   @usableFromInline let spike: Duration
+  @usableFromInline let longestRest: Duration
   @usableFromInline let gathers: Bool
   @usableFromInline let executor: (any TaskExecutor)?
+  @usableFromInline let time: Timekeeper
   @usableFromInline let process: @Sendable ([Request]) async -> [Answer]
   @usableFromInline let state = Mutex(State())
   @usableFromInline let start = ContinuousClock.now
@@ -65,6 +71,8 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
   ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
   ///   - spike: for how long they may wait longer than that before any is refused: a spike is absorbed.
+  ///   - longestRest: after a batch, and unless as many wait as one may have, the next one is not begun before seven tenths of the time
+  ///     have passed that the batch took, or this time if that is less. Only where there is an executor.
   ///   - gathers: whether the first request, which finds nothing under way, lets all tasks go first that are ready to run where it runs:
   ///     they may want to share its batch. For callers that share a thread.
   ///   - executor: where those that came while a batch was under way are processed. Without one it is where the first of them runs,
@@ -72,15 +80,18 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - process: gives each request's answer, in their order.
   @inlinable
   public init(
-    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero, gathers: Bool = false,
-    executor: (any TaskExecutor)? = nil, process: @escaping @Sendable ([Request]) async -> [Answer]
+    maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero, longestRest: Duration = .zero,
+    gathers: Bool = false, executor: (any TaskExecutor)? = nil, time: Timekeeper = .system,
+    process: @escaping @Sendable ([Request]) async -> [Answer]
   ) {
     self.maximumBatch = maximumBatch
     self.maximumWaiting = maximumWaiting
     self.patience = patience
     self.spike = spike
+    self.longestRest = longestRest
     self.gathers = gathers
     self.executor = executor
+    self.time = time
     self.process = process
   }
 
@@ -160,9 +171,10 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
 
   @inlinable
   func lead(_ request: Request, _ followers: [Waiter]) async -> Answer {
+    let began = time.now()
     let answers = await process([request] + followers.map(\.request))
     precondition(answers.count == followers.count + 1, "\(answers.count) answers to \(followers.count + 1) requests")
-    handOver()
+    end(since: began)
     for index in followers.indices { followers[index].continuation.resume(returning: .answered(answers[1 + index])) }
     return answers[0]
   }
@@ -170,10 +182,22 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   /// A batch of those that waited.
   @inlinable
   func process(_ batch: [Waiter]) async {
+    let began = time.now()
     let answers = await process(batch.map(\.request))
     precondition(answers.count == batch.count, "\(answers.count) answers to \(batch.count) requests")
-    handOver()
+    end(since: began)
     for index in batch.indices { batch[index].continuation.resume(returning: .answered(answers[index])) }
+  }
+
+  @inlinable
+  func end(since began: ContinuousClock.Instant) {
+    guard longestRest > .zero, let executor, state.withLock({ $0.waiting.count < maximumBatch }) else { return handOver() }
+    let rest = min(longestRest, (time.now() - began) * Self.restPart)
+    // Nobody's child: it is for all who come meanwhile.
+    Task(executorPreference: executor) {
+      try? await self.time.sleep(rest)
+      self.handOver()
+    }
   }
 
   @inlinable

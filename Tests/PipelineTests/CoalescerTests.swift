@@ -139,6 +139,54 @@ struct CoalescerTests {
     running.cancel()
   }
 
+  @Test func `those that come while it rests after a batch share the next with those that waited`() async throws {
+    let (batches, rests) = (Batches(), Rests())
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, longestRest: .seconds(4), rests: rests)
+    var started = batches.started.makeAsyncIterator()
+    var resting = rests.begun.makeAsyncIterator()
+    let leads = Task.immediate { await coalescer.submit(0) }
+    let waits = Task.immediate { await coalescer.submit(1) }
+    let first = try #require(await started.next())
+    rests.pass(.seconds(10))
+    first.finish()
+    // Whoever is answered does not wait for the others' rest.
+    #expect(await leads.value == "answer to 0")
+    let long = try #require(await resting.next())
+    #expect(long.duration == .seconds(4), "no longer than it may")
+    let comes = Task.immediate { await coalescer.submit(2) }
+    long.end()
+    let second = try #require(await started.next())
+    #expect(second.requests == [1, 2])
+    rests.pass(.seconds(2))
+    second.finish()
+    #expect(await waits.value == "answer to 1")
+    #expect(await comes.value == "answer to 2")
+    let short = try #require(await resting.next())
+    #expect(abs(short.duration / .seconds(1) - 1.4) < 1e-9, "seven tenths of what the batch took")
+    short.end()
+    // Nobody came: the next one begins at once, whenever that is.
+    let last = Task { await coalescer.submit(3) }
+    let third = try #require(await started.next())
+    #expect(third.requests == [3])
+    third.finish()
+    #expect(await last.value == "answer to 3")
+    try #require(await resting.next()).end()
+  }
+
+  @Test func `where a full batch waits, there is no rest before it`() async throws {
+    let (batches, rests) = (Batches(), Rests())
+    let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 10, longestRest: .seconds(4), rests: rests)
+    var started = batches.started.makeAsyncIterator()
+    let asked = (0..<3).map { request in Task.immediate { await coalescer.submit(request) } }
+    let first = try #require(await started.next())
+    rests.pass(.seconds(10))
+    first.finish()
+    let second = try #require(await started.next())
+    #expect(second.requests == [1, 2])
+    second.finish()
+    for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+  }
+
   @Test(arguments: [false, true])
   func `under many tasks nothing is lost, doubled or mixed up, and the limits hold`(isApart: Bool) async {
     let tally = Mutex((underWay: 0, mostUnderWay: 0, largest: 0, processed: [Int: Int]()))
@@ -215,11 +263,11 @@ private final class Batches: Sendable {
 
   func coalescer(
     maximumBatch: Int, maximumWaiting: Int, patience: Duration? = nil, spike: Duration = .zero, gathers: Bool = false,
-    executor: (any TaskExecutor)? = nil
+    executor: (any TaskExecutor)? = nil, longestRest: Duration = .zero, rests: Rests? = nil
   ) -> Coalescer<Int, String> {
     Coalescer(
-      maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience, spike: spike, gathers: gathers,
-      executor: executor
+      maximumBatch: maximumBatch, maximumWaiting: maximumWaiting, patience: patience, spike: spike, longestRest: longestRest,
+      gathers: gathers, executor: rests == nil ? executor : globalConcurrentExecutor, time: rests?.time ?? .system
     ) { requests in
       await withCheckedContinuation { continuation in
         _ = self.source.yield(Batch(requests: requests, continuation: continuation))
@@ -227,6 +275,30 @@ private final class Batches: Sendable {
       return requests.map { "answer to \($0)" }
     }
   }
+}
+
+/// Rests that last until the test ends them, on a clock that it sets.
+private final class Rests: Sendable {
+  struct Rest {
+    let duration: Duration
+    fileprivate let continuation: CheckedContinuation<Void, Never>
+
+    func end() { continuation.resume() }
+  }
+
+  let begun: AsyncStream<Rest>
+  private let source: AsyncStream<Rest>.Continuation
+  private let now = Mutex(ContinuousClock.now)
+
+  init() { (begun, source) = AsyncStream.makeStream() }
+
+  var time: Timekeeper {
+    Timekeeper(now: { self.now.withLock { $0 } }) { duration in
+      await withCheckedContinuation { _ = self.source.yield(Rest(duration: duration, continuation: $0)) }
+    }
+  }
+
+  func pass(_ duration: Duration) { now.withLock { $0 += duration } }
 }
 
 /// Runs what it was given when the test says so.
