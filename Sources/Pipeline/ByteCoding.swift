@@ -7,16 +7,12 @@ public struct ByteWriter: Sendable {
   public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
   public mutating func write<Number: FixedWidthInteger & BitwiseCopyable>(_ value: Number) {
-    withUnsafeBytes(of: value.bigEndian) { append($0) }
-  }
-
-  /// One function for all kinds of numbers, so that the compiler puts the array's own into it: as a sequence or one by one, bytes take
-  /// several times as long.
-  private mutating func append(_ source: UnsafeRawBufferPointer) {
-    bytes.append(addingCapacity: source.count) { room in
+    // Written where it goes: appending its bytes, as a sequence or one by one, takes several times as long.
+    let size = MemoryLayout<Number>.size
+    bytes.append(addingCapacity: size) { room in
       room.withUnsafeMutableBufferPointer { room, count in
-        UnsafeMutableRawPointer(room.baseAddress! + count).copyMemory(from: source.baseAddress!, byteCount: source.count)
-        count += source.count
+        UnsafeMutableRawBufferPointer(room).storeBytes(of: value.bigEndian, toByteOffset: count, as: Number.self)
+        count += size
       }
     }
   }
