@@ -55,7 +55,7 @@ let package = Package(
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // No pkgConfig: hiredis' carries a flag that SwiftPM refuses.
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
-    target("BlockingThread"),
+    target("BlockingThread", ["CPoll"]),
     target("RabbitMQ", ["BlockingThread", "CRabbitMQ"]),
     target("PostgreSQL", ["BlockingThread", "CPostgreSQL", logging]),
     target("Redis", ["BlockingThread", "CHiredis", logging]),
@@ -101,6 +101,7 @@ let package = Package(
       path: "Tests/Microbench", exclude: ["instructions"], swiftSettings: strict),
     // No pkgConfig and nothing to install: it is Linux's own.
     .systemLibrary(name: "CEpoll"),
+    .systemLibrary(name: "CPoll"),
     .executableTarget(
       name: "bench",
       dependencies: [

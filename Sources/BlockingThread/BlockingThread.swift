@@ -1,3 +1,4 @@
+import CPoll
 import Glibc
 import Synchronization
 
@@ -18,8 +19,18 @@ public final class BlockingThread: SerialExecutor {
     var executor: UnownedTaskExecutor?
   }
 
+  /// A task that sleeps.
+  private struct Sleeper {
+    var number: Int
+    var end: ContinuousClock.Instant
+    var continuation: CheckedContinuation<Void, any Error>
+  }
+
   private struct Shared {
     var jobs: [Job] = []
+    var sleepers: [Sleeper] = []
+    /// How many tasks have slept.
+    var sleeps = 0
     var sleeping = false
     var finished = false
   }
@@ -104,7 +115,35 @@ public final class BlockingThread: SerialExecutor {
     watched = nil
   }
 
-  /// Lets the thread end once the jobs that wait have run.
+  /// Returns after that long, or when the thread has run what waited by then; throws `CancellationError` as soon as the task is
+  /// cancelled. For tasks that run on this thread it costs no switch of threads.
+  func sleep(for duration: Duration) async throws {
+    let end = ContinuousClock.now + duration
+    let number = shared.withLock { shared in
+      shared.sleeps += 1
+      return shared.sleeps
+    }
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let mustWake: Bool? = shared.withLock { shared in
+          // A cancellation from now on finds the sleeper; one from before is seen here.
+          if Task.isCancelled { return nil }
+          shared.sleepers.append(Sleeper(number: number, end: end, continuation: continuation))
+          defer { shared.sleeping = false }
+          return shared.sleeping
+        }
+        guard let mustWake else { return continuation.resume(throwing: CancellationError()) }
+        if mustWake { wake() }
+      }
+    } onCancel: {
+      let sleeper = shared.withLock { shared in
+        shared.sleepers.firstIndex { $0.number == number }.map { shared.sleepers.remove(at: $0) }
+      }
+      sleeper?.continuation.resume(throwing: CancellationError())
+    }
+  }
+
+  /// Lets the thread end once the jobs that wait have run, and nobody sleeps any more.
   public func finish() {
     shared.withLock { $0.finished = true }
     wake()
@@ -117,8 +156,10 @@ public final class BlockingThread: SerialExecutor {
   }
 
   private enum Next {
+    case awaken([Sleeper])
     case jobs([Job])
-    case sleep
+    /// Until then, if nothing happens before.
+    case sleep(ContinuousClock.Instant?)
     case end
   }
 
@@ -126,11 +167,13 @@ public final class BlockingThread: SerialExecutor {
     setName()
     while true {
       switch next() {
+      case .awaken(let sleepers):
+        for sleeper in sleepers { sleeper.continuation.resume() }
       case .jobs(let jobs):
         for job in jobs { run(job) }
         if let watched, watched.due <= .now { callHandler() }
-      case .sleep:
-        if sleep() { callHandler() }
+      case .sleep(let end):
+        if sleep(until: end) { callHandler() }
       case .end:
         watched = nil
         return
@@ -157,24 +200,37 @@ public final class BlockingThread: SerialExecutor {
 
   private func next() -> Next {
     shared.withLock { shared in
+      let end = shared.sleepers.lazy.map(\.end).min()
+      if let end {
+        let now = ContinuousClock.now
+        if end <= now {
+          defer { shared.sleepers.removeAll { $0.end <= now } }
+          return .awaken(shared.sleepers.filter { $0.end <= now })
+        }
+      }
       if !shared.jobs.isEmpty {
         var jobs: [Job] = []
         swap(&jobs, &shared.jobs)
         return .jobs(jobs)
       }
-      if shared.finished { return .end }
+      if shared.finished && shared.sleepers.isEmpty { return .end }
       shared.sleeping = true
-      return .sleep
+      return .sleep(end)
     }
   }
 
-  /// Waits for a job or for what is watched; says whether the watch's handler is due.
-  private func sleep() -> Bool {
+  /// Waits for a job, for what is watched, or until then; says whether the watch's handler is due.
+  private func sleep(until end: ContinuousClock.Instant?) -> Bool {
     var descriptors = [
       pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0),
       pollfd(fd: watched?.fileDescriptor ?? -1, events: Int16(POLLIN), revents: 0),
     ]
-    _ = poll(&descriptors, 2, watched.map { Self.milliseconds(until: $0.due) } ?? -1)
+    if let end = [end, watched?.due].compactMap(\.self).min() {
+      var time = timespec(max(.zero, end - .now))
+      _ = ppoll(&descriptors, 2, &time, nil)
+    } else {
+      _ = ppoll(&descriptors, 2, nil, nil)
+    }
     shared.withLock { $0.sleeping = false }
     if descriptors[0].revents != 0 {
       var bytes: (UInt64, UInt64) = (0, 0)
@@ -189,10 +245,13 @@ public final class BlockingThread: SerialExecutor {
     watched?.due = .now + interval
     watched?.handler()
   }
+}
 
+extension timespec {
   /// Rounded up, so that a sleep never ends just before what it waited for.
-  private static func milliseconds(until instant: ContinuousClock.Instant) -> CInt {
-    let (seconds, attoseconds) = ContinuousClock.now.duration(to: instant).components
-    return CInt(clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
+  fileprivate init(_ duration: Duration) {
+    let (seconds, attoseconds) = duration.components
+    let nanoseconds = (attoseconds + 999_999_999) / 1_000_000_000
+    self.init(tv_sec: Int(seconds + nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
   }
 }

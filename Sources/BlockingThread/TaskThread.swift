@@ -24,6 +24,10 @@ public final class TaskThread: TaskExecutor {
 
   deinit { if isItsOwn { thread.finish() } }
 
+  /// Returns after that long, or once the thread has run what waited by then; throws `CancellationError` as soon as the task is cancelled.
+  /// For tasks that run on this thread: `Task.sleep` wakes two others.
+  public func sleep(for duration: Duration) async throws { try await thread.sleep(for: duration) }
+
   public func enqueue(_ job: consuming ExecutorJob) {
     thread.enqueue(UnownedJob(job), for: asUnownedTaskExecutor())
   }

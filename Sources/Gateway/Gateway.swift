@@ -1,3 +1,4 @@
+public import BlockingThread
 public import Logging
 public import Pipeline
 public import ServiceLifecycle
@@ -8,8 +9,8 @@ public import Ticketing
 public struct GatewayDependencies: Sendable {
   public var publisher: any CommandPublisher
   public var view: any ReservationView
-  /// Where batches of requests are made and wait for the view and the broker; a thread of their own if there is none.
-  public var intakeExecutor: (any TaskExecutor)?
+  /// Where batches of requests are made and wait for the view and the broker; one of their own if there is none.
+  public var intakeThread: TaskThread?
   public var catalogue: any CatalogueView
   public var changes: any ChangeFeed
   public var events: any EventStore
@@ -25,7 +26,7 @@ public struct GatewayDependencies: Sendable {
   public var logger: Logger
 
   public init(
-    publisher: any CommandPublisher, view: any ReservationView, intakeExecutor: (any TaskExecutor)? = nil,
+    publisher: any CommandPublisher, view: any ReservationView, intakeThread: TaskThread? = nil,
     catalogue: any CatalogueView, changes: any ChangeFeed, events: any EventStore, reservations: any ReservationStore,
     accounts: any Accounts, deadLetters: any DeadLetters, authority: TokenAuthority, partitioning: Partitioning,
     rates: any RateCounter, limits: RateLimits, metrics: MetricRegistry, now: @escaping @Sendable () -> Timestamp,
@@ -33,7 +34,7 @@ public struct GatewayDependencies: Sendable {
   ) {
     self.publisher = publisher
     self.view = view
-    self.intakeExecutor = intakeExecutor
+    self.intakeThread = intakeThread
     self.catalogue = catalogue
     self.changes = changes
     self.events = events
@@ -74,6 +75,13 @@ extension HTTPServer {
   }
 }
 
+extension Timekeeper {
+  /// The machine's own, for tasks that run on this thread.
+  fileprivate init(sleepingOn thread: TaskThread) {
+    self.init(now: { .now }, sleep: { try await thread.sleep(for: $0) })
+  }
+}
+
 private func makeAdminRoutes(_ dependencies: GatewayDependencies, _ health: HealthRoutes) -> RouteTable {
   var table = RouteTable()
   MetricsRoute(metrics: dependencies.metrics).add(to: &table)
@@ -93,9 +101,10 @@ func makeRoutes(
   let directory = EventDirectory(
     view: dependencies.catalogue, store: dependencies.events, partitioning: dependencies.partitioning)
   let unnoted = UnnotedPartitions(dependencies.view)
+  let intakeThread = dependencies.intakeThread ?? TaskThread(name: "intake")
   let intake = Intake(
     view: dependencies.view, unnoted: unnoted, publisher: dependencies.publisher, metrics: dependencies.metrics,
-    executor: dependencies.intakeExecutor, logger: dependencies.logger)
+    time: Timekeeper(sleepingOn: intakeThread), executor: intakeThread, logger: dependencies.logger)
   let keeper = CatalogueKeeper(view: dependencies.catalogue, store: dependencies.events, logger: dependencies.logger)
 
   var table = RouteTable()

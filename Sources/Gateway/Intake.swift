@@ -1,4 +1,3 @@
-import BlockingThread
 import Logging
 import Pipeline
 import Telemetry
@@ -15,10 +14,9 @@ struct Intake: Sendable {
   private static let patience = Duration.milliseconds(30)
   /// For how long it may take longer than that: a spike is absorbed.
   private static let spike = Duration.milliseconds(300)
-  /// The longest rest between two batches. A batch takes a millisecond of processor time over all processes, however many are in it. With
-  /// 64 connections that ask as fast as they can, batches of 57 instead of 30 take a fifth of all processor time less, and an eighth more
-  /// is decided.
-  private static let longestRest = Duration.milliseconds(4)
+  /// The longest rest between two batches. A batch takes a millisecond of processor time over all processes, however many are in it.
+  /// What the rest brings is measured in runbooks/performance.md.
+  private static let longestRest = Duration.milliseconds(6)
   /// Commands that may wait in a partition: ten minutes of work for one worker on a small machine.
   private static let maximumBacklog: Int64 = 2_000_000
   /// For how long a note is good. If the view was emptied after it was made, a worker waits for longer than this before it marks the
@@ -46,18 +44,18 @@ struct Intake: Sendable {
   private let coalescer: Coalescer<Entry, Answer>
   private let counts: Counts
 
-  /// - Parameter executor: where batches are made and wait; a thread of their own if there is none. Not the connections' event loops:
-  ///   with thousands of connections that ask, each of a batch's steps would wait until it is its turn among them.
+  /// - Parameter executor: where batches are made and wait. Not the connections' event loops: with thousands of connections that ask,
+  ///   each of a batch's steps would wait until it is its turn among them.
   init(
     view: any ReservationView, unnoted: UnnotedPartitions, publisher: any CommandPublisher, metrics: MetricRegistry,
-    time: Timekeeper = .system, executor: (any TaskExecutor)? = nil, logger: Logger
+    time: Timekeeper, executor: any TaskExecutor, logger: Logger
   ) {
     let process = Process(view: view, unnoted: unnoted, publisher: publisher, time: time, logger: logger, probes: BacklogProbes())
     let counts = Counts(metrics)
     self.counts = counts
     coalescer = Coalescer(
       maximumBatch: Self.maximumBatch, maximumWaiting: Self.maximumWaiting, patience: Self.patience, spike: Self.spike,
-      longestRest: Self.longestRest, executor: executor ?? TaskThread(name: "intake"), time: time
+      longestRest: Self.longestRest, executor: executor, time: time
     ) { entries in
       let answers = await process.take(entries)
       counts.batches.add()

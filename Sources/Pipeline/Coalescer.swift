@@ -5,6 +5,9 @@ public import Synchronization
 ///
 /// Whoever comes when there is nothing to do waits for no company. Where one batch follows the other there may be a rest between them:
 /// those that have just been answered and come again are then in the next batch, with those that waited, and not in one of their own.
+/// Once as many have come as were there when the batch ended, nobody else is to be expected, and the rest is over. It is longer where
+/// few came while the batch was under way: then it is those who were answered that come. Where others come all the time, waiting for
+/// them only makes everybody late.
 ///
 /// Whoever finds nothing under way leads a batch of its own request. When the batch is done, its leader hands the lead to one of those
 /// that came meanwhile, or their batch to an executor that was given for that.
@@ -41,17 +44,38 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @usableFromInline
   struct State {
     @usableFromInline var waiting: [Waiter] = []
+    /// Whether a batch is, or the rest after it.
     @usableFromInline var isUnderWay = false
+    /// The rest that is under way.
+    @usableFromInline var rest: Rest?
+    /// How many rests there were.
+    @usableFromInline var rests = 0
     /// Since when the first of each batch has waited longer than `patience`; nil if that of the last one had not.
     @usableFromInline var lateSince: ContinuousClock.Instant?
 
     @inlinable init() {}
   }
 
+  @usableFromInline
+  struct Rest {
+    /// Which one it is, from 1.
+    @usableFromInline var number: Int
+    /// How many must wait for it to end at once.
+    @usableFromInline var enough: Int
+
+    @inlinable
+    init(number: Int, enough: Int) {
+      self.number = number
+      self.enough = enough
+    }
+  }
+
   /// See `patience` at ``init(maximumBatch:maximumWaiting:patience:spike:longestRest:gathers:executor:time:process:)``.
   @inlinable static var patientBatches: Int { 4 }
-  /// See `longestRest` there.
-  @inlinable static var restPart: Double { 0.7 }
+  /// See `longestRest` there. How many came while the batch was under way, to how many were in it: with fewer the longer rest.
+  @inlinable static var fewNewcomers: Double { 0.4 }
+  @inlinable static var longRestPart: Double { 1.5 }
+  @inlinable static var shortRestPart: Double { 0.7 }
 
   @usableFromInline let maximumBatch: Int
   @usableFromInline let maximumWaiting: Int
@@ -63,7 +87,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @usableFromInline let time: Timekeeper
   @usableFromInline let process: @Sendable ([Request]) async -> [Answer]
   @usableFromInline let state = Mutex(State())
-  @usableFromInline let start = ContinuousClock.now
+  @usableFromInline let start: ContinuousClock.Instant
 
   /// - Parameters:
   ///   - maximumBatch: how many requests share a batch at most.
@@ -71,8 +95,9 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   ///   - patience: where more than four full batches wait, how long the first may have waited before one more is refused
   ///     at once. With fewer it is not that too many come but that something is slow for a moment, and the next batch takes them all.
   ///   - spike: for how long they may wait longer than that before any is refused: a spike is absorbed.
-  ///   - longestRest: after a batch, and unless as many wait as one may have, the next one is not begun before seven tenths of the time
-  ///     have passed that the batch took, or this time if that is less. Only where there is an executor.
+  ///   - longestRest: after a batch the next one is not begun before seven tenths of the time have passed that the batch took, or half as
+  ///     much again as it took where fewer wait at its end than two fifths of those that were in it, or this time if that is less; unless
+  ///     as many wait as were in the batch and waited at its end, or as one may have. Only where there is an executor.
   ///   - gathers: whether the first request, which finds nothing under way, lets all tasks go first that are ready to run where it runs:
   ///     they may want to share its batch. For callers that share a thread.
   ///   - executor: where those that came while a batch was under way are processed. Without one it is where the first of them runs,
@@ -93,11 +118,12 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     self.executor = executor
     self.time = time
     self.process = process
+    start = time.now()
   }
 
   /// Whether one more would be refused now.
   @inlinable
-  public var isFull: Bool { state.withLock { isFull($0, at: .now) } }
+  public var isFull: Bool { state.withLock { isFull($0, at: time.now()) } }
 
   /// - Parameter now: looked at only where many wait.
   @inlinable
@@ -154,18 +180,24 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
   @inlinable
   func wait(with request: Request) async -> Turn {
     await withUnsafeContinuation { continuation in
+      var isRestOver = false
       let turn: Turn? = state.withLock { state in
         if !state.isUnderWay {
           // The last batch ended just now.
           state.isUnderWay = true
           return .lead(followers: [])
         }
-        let now = ContinuousClock.now
+        let now = time.now()
         if isFull(state, at: now) { return .refused }
         state.waiting.append(Waiter(request: request, since: now - start, continuation: continuation))
+        if let rest = state.rest, state.waiting.count >= rest.enough {
+          state.rest = nil
+          isRestOver = true
+        }
         return nil
       }
       if let turn { continuation.resume(returning: turn) }
+      if isRestOver { handOver() }
     }
   }
 
@@ -174,7 +206,7 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     let began = time.now()
     let answers = await process([request] + followers.map(\.request))
     precondition(answers.count == followers.count + 1, "\(answers.count) answers to \(followers.count + 1) requests")
-    end(since: began)
+    end(batchOf: answers.count, since: began)
     for index in followers.indices { followers[index].continuation.resume(returning: .answered(answers[1 + index])) }
     return answers[0]
   }
@@ -185,39 +217,74 @@ public final class Coalescer<Request: Sendable, Answer: Sendable>: Sendable {
     let began = time.now()
     let answers = await process(batch.map(\.request))
     precondition(answers.count == batch.count, "\(answers.count) answers to \(batch.count) requests")
-    end(since: began)
+    end(batchOf: answers.count, since: began)
     for index in batch.indices { batch[index].continuation.resume(returning: .answered(answers[index])) }
   }
 
   @inlinable
-  func end(since began: ContinuousClock.Instant) {
-    guard longestRest > .zero, let executor, state.withLock({ $0.waiting.count < maximumBatch }) else { return handOver() }
-    let rest = min(longestRest, (time.now() - began) * Self.restPart)
+  func end(batchOf count: Int, since began: ContinuousClock.Instant) {
+    guard longestRest > .zero, let executor, let rest = beginRest(after: count) else { return handOver() }
+    let duration = min(longestRest, (time.now() - began) * rest.part)
     // Nobody's child: it is for all who come meanwhile.
     Task(executorPreference: executor) {
-      try? await self.time.sleep(rest)
-      self.handOver()
+      try? await self.time.sleep(duration)
+      if self.endRest(rest.number) { await self.processNext() }
+    }
+  }
+
+  /// Gives the rest's number, and how long it is to be at most, to the time that the batch took; nil where there is none.
+  @inlinable
+  func beginRest(after count: Int) -> (number: Int, part: Double)? {
+    state.withLock { state in
+      let waiting = state.waiting.count
+      let enough = min(maximumBatch, count + waiting)
+      if waiting >= enough { return nil }
+      state.rests += 1
+      state.rest = Rest(number: state.rests, enough: enough)
+      return (state.rests, Double(waiting) < Double(count) * Self.fewNewcomers ? Self.longRestPart : Self.shortRestPart)
+    }
+  }
+
+  /// Whether the rest was not over yet.
+  @inlinable
+  func endRest(_ number: Int) -> Bool {
+    state.withLock { state in
+      guard state.rest?.number == number else { return false }
+      state.rest = nil
+      return true
     }
   }
 
   @inlinable
   func handOver() {
-    let batch = state.withLock { state in
-      let batch = takeWaiting(&state, atMost: maximumBatch)
-      state.isUnderWay = !batch.isEmpty
-      if let patience {
-        let now = ContinuousClock.now
-        let isLate = batch.first.map { now - start - $0.since > patience } ?? false
-        state.lateSince = isLate ? state.lateSince ?? now : nil
-      }
-      return batch
-    }
+    let batch = takeNext()
     guard let leader = batch.first else { return }
     if let executor {
       // Nobody's child: it is for all of them.
       Task(executorPreference: executor) { await self.process(batch) }
     } else {
       leader.continuation.resume(returning: .lead(followers: Array(batch.dropFirst())))
+    }
+  }
+
+  @inlinable
+  func processNext() async {
+    let batch = takeNext()
+    if !batch.isEmpty { await process(batch) }
+  }
+
+  /// The next batch; nothing is under way any more where nobody waits.
+  @inlinable
+  func takeNext() -> [Waiter] {
+    state.withLock { state in
+      let batch = takeWaiting(&state, atMost: maximumBatch)
+      state.isUnderWay = !batch.isEmpty
+      if let patience {
+        let now = time.now()
+        let isLate = batch.first.map { now - start - $0.since > patience } ?? false
+        state.lateSince = isLate ? state.lateSince ?? now : nil
+      }
+      return batch
     }
   }
 }

@@ -35,7 +35,7 @@ struct GatewayCommand: AsyncParsableCommand {
     let dependencies = GatewayDependencies(
       publisher: publisher,
       view: RedisView(redis, notes: notes),
-      intakeExecutor: notes.taskThread,
+      intakeThread: notes.taskThread,
       catalogue: RedisCatalogue(redis),
       changes: RedisChangeFeed(try settings.redis("gateway-changes"), partitioning: topology.partitioning, logger: logger),
       events: PostgresEventStore(pool),

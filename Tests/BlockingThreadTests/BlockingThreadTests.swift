@@ -1,6 +1,5 @@
 import BlockingThread
 import Glibc
-import Synchronization
 import Testing
 
 /// An actor on its own thread that may block.
@@ -81,6 +80,40 @@ private func currentThread() -> UInt { pthread_self() }
     }.value
     #expect(ids == [own, own, own])
     #expect(await blocker.threadID() == own)
+  }
+
+  @Test func `a task that sleeps on its thread wakes there, and not too soon`() async throws {
+    let thread = TaskThread(name: "sleepers")
+    await withThrowingTaskGroup { group in
+      for duration in [Duration.milliseconds(20), .zero, .microseconds(5500)] {
+        group.addTask(executorPreference: thread) {
+          let (own, began) = (currentThread(), ContinuousClock.now)
+          try await thread.sleep(for: duration)
+          #expect(ContinuousClock.now - began >= duration)
+          #expect(currentThread() == own)
+        }
+      }
+    }
+  }
+
+  @Test func `a task that sleeps on a thread holds up no other, and wakes once it is cancelled`() async throws {
+    let thread = TaskThread(name: "sleepers")
+    for isAsleep in [false, true] {
+      let sleeper = Task(executorPreference: thread) { try await thread.sleep(for: .seconds(3600)) }
+      // The thread runs them one after the other: by then the first one sleeps.
+      if isAsleep { await Task(executorPreference: thread) {}.value }
+      sleeper.cancel()
+      await #expect(throws: CancellationError.self) { try await sleeper.value }
+    }
+  }
+
+  @Test func `a thread that is to end does so after those that sleep on it`() async throws {
+    let shared = BlockingThread(name: "sleepers")
+    let thread = TaskThread(sharing: shared)
+    let sleeper = Task(executorPreference: thread) { try await thread.sleep(for: .milliseconds(20)) }
+    await Task(executorPreference: thread) {}.value
+    shared.finish()
+    try await sleeper.value
   }
 
   @Test func `a watched descriptor wakes the thread, and jobs still run`() async throws {

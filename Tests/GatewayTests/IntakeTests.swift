@@ -296,7 +296,7 @@ extension Intake {
   ) -> Intake {
     Intake(
       view: view, unnoted: unnoted ?? UnnotedPartitions(view), publisher: publisher, metrics: MetricRegistry(), time: time,
-      logger: .silent)
+      executor: globalConcurrentExecutor, logger: .silent)
   }
 }
 

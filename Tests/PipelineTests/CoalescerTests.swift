@@ -144,32 +144,70 @@ struct CoalescerTests {
     let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, longestRest: .seconds(4), rests: rests)
     var started = batches.started.makeAsyncIterator()
     var resting = rests.begun.makeAsyncIterator()
-    let leads = Task.immediate { await coalescer.submit(0) }
-    let waits = Task.immediate { await coalescer.submit(1) }
+    func ask(_ request: Int) -> Task<String?, Never> { Task.immediate { await coalescer.submit(request) } }
+    var asked = [ask(0), ask(1), ask(2)]
     let first = try #require(await started.next())
     rests.pass(.seconds(10))
     first.finish()
     // Whoever is answered does not wait for the others' rest.
-    #expect(await leads.value == "answer to 0")
-    let long = try #require(await resting.next())
-    #expect(long.duration == .seconds(4), "no longer than it may")
-    let comes = Task.immediate { await coalescer.submit(2) }
-    long.end()
+    #expect(await asked[0].value == "answer to 0")
+    let longest = try #require(await resting.next())
+    #expect(longest.duration == .seconds(4), "no longer than it may")
+    longest.end()
+
     let second = try #require(await started.next())
     #expect(second.requests == [1, 2])
+    asked.append(ask(3))
     rests.pass(.seconds(2))
     second.finish()
-    #expect(await waits.value == "answer to 1")
-    #expect(await comes.value == "answer to 2")
     let short = try #require(await resting.next())
-    #expect(abs(short.duration / .seconds(1) - 1.4) < 1e-9, "seven tenths of what the batch took")
+    #expect(abs(short.duration / .seconds(1) - 1.4) < 1e-9, "others come all the time")
+    asked.append(ask(4))
     short.end()
-    // Nobody came: the next one begins at once, whenever that is.
-    let last = Task { await coalescer.submit(3) }
+
+    let third = try #require(await started.next())
+    #expect(third.requests == [3, 4])
+    rests.pass(.seconds(2))
+    third.finish()
+    let long = try #require(await resting.next())
+    #expect(abs(long.duration / .seconds(1) - 3) < 1e-9, "only those come who have been answered")
+    long.end()
+    for (request, task) in asked.enumerated() { #expect(await task.value == "answer to \(request)") }
+
+    // Nobody came: the next batch begins at once, whenever that is.
+    let last = Task { await coalescer.submit(5) }
+    let fourth = try #require(await started.next())
+    #expect(fourth.requests == [5])
+    fourth.finish()
+    #expect(await last.value == "answer to 5")
+    try #require(await resting.next()).end()
+  }
+
+  @Test func `a rest is over once as many wait as were there when it began`() async throws {
+    let (batches, rests) = (Batches(), Rests())
+    let coalescer = batches.coalescer(maximumBatch: 10, maximumWaiting: 10, longestRest: .seconds(4), rests: rests)
+    var started = batches.started.makeAsyncIterator()
+    var resting = rests.begun.makeAsyncIterator()
+    let first = (0..<2).map { request in Task.immediate { await coalescer.submit(request) } }
+    try #require(await started.next()).finish()
+    // One that is answered, and one that waits.
+    let rest = try #require(await resting.next())
+    #expect(await first[0].value == "answer to 0")
+    let next = Task.immediate { await coalescer.submit(2) }
+    let second = try #require(await started.next())
+    #expect(second.requests == [1, 2])
+    // The end of a rest that is over changes nothing, also while the next batch is under way.
+    let late = Task.immediate { await coalescer.submit(3) }
+    rest.end()
+    second.finish()
+    let secondRest = try #require(await resting.next())
+    #expect(await first[1].value == "answer to 1")
+    #expect(await next.value == "answer to 2")
+    secondRest.end()
     let third = try #require(await started.next())
     #expect(third.requests == [3])
     third.finish()
-    #expect(await last.value == "answer to 3")
+    #expect(await late.value == "answer to 3")
     try #require(await resting.next()).end()
   }
 
@@ -178,9 +216,11 @@ struct CoalescerTests {
     let coalescer = batches.coalescer(maximumBatch: 2, maximumWaiting: 10, longestRest: .seconds(4), rests: rests)
     var started = batches.started.makeAsyncIterator()
     let asked = (0..<3).map { request in Task.immediate { await coalescer.submit(request) } }
-    let first = try #require(await started.next())
     rests.pass(.seconds(10))
-    first.finish()
+    // If there were one, it would be begun by the time that the leader has its answer, and the test would not wait for its end.
+    try #require(await started.next()).finish()
+    #expect(await asked[0].value == "answer to 0")
+    #expect(coalescer.state.withLock(\.rests) == 0)
     let second = try #require(await started.next())
     #expect(second.requests == [1, 2])
     second.finish()
