@@ -69,6 +69,7 @@ struct TextRoom {
     write(value.magnitude)
   }
 
+  /// A number of at most 19 digits, as many as are written; all that is shown has fewer.
   mutating func write(_ value: UInt64) {
     var (digits, bound) = (1, 10 as UInt64)
     while value >= bound, digits < 19 { (digits, bound) = (digits + 1, bound * 10) }
