@@ -84,7 +84,7 @@ check_scripts() {
     if [[ $first == '#!'*sh ]]; then # what these source is checked with them
       scripts+=("$file")
     fi
-  done < <(find .ci compose runbooks sql Tests -type f)
+  done < <(find .ci compose runbooks sql Tests -name .build -prune -o -type f -print)
   begin shellcheck --external-sources --check-sourced "${scripts[@]}" >&2
   finish
 }
