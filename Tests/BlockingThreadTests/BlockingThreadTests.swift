@@ -30,7 +30,9 @@ private actor Anywhere {
 
 private func currentThread() -> UInt { pthread_self() }
 
-@Suite struct BlockingThreadTests {
+// What is not woken would stand still.
+@Suite(.timeLimit(.minutes(2)))
+struct BlockingThreadTests {
   @Test func `calls that block on sixteen threads run at the same time`() async {
     let blockers = (0..<16).map { _ in Blocker() }
     let start = ContinuousClock.now

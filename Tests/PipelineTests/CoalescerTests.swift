@@ -4,6 +4,8 @@ import Testing
 @testable import Pipeline
 
 /// `Task.immediate` runs until its first suspension before it returns, so that whoever asked is known to wait.
+/// What is not handed on would stand still.
+@Suite(.timeLimit(.minutes(2)))
 struct CoalescerTests {
   @Test(arguments: [false, true])
   func `what comes while a batch is under way shares the next, in its order`(isApart: Bool) async throws {
