@@ -36,7 +36,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   private(set) var parts = 0
   private(set) var isBetweenRequests = true
   /// What came of the next requests while one is answered, or the answers before it are not read. Nothing more is read until then.
-  private var pending: [HTTPServerRequestPart] = []
+  private var pending: [RequestPart] = []
   private var isDraining = false
   private var holdsRead = false
   /// Whether the connection ends with the request at hand.
@@ -56,8 +56,13 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   // MARK: Reading
 
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    let part = unwrapInboundIn(data)
+  /// What NIO's parser has read.
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) { receive(RequestPart(unwrapInboundIn(data)), context) }
+
+  /// Takes the next part of a request. Parts of a connection that is closed are dropped.
+  func receive(_ part: RequestPart) { if let context { receive(part, context) } }
+
+  private func receive(_ part: RequestPart, _ context: ChannelHandlerContext) {
     parts &+= 1
     if case .end = part { isBetweenRequests = true } else { isBetweenRequests = false }
     if isDraining || !pending.isEmpty || !isReady(context) { return pending.append(part) }
@@ -112,7 +117,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     context.fireChannelWritabilityChanged()
   }
 
-  private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+  private func take(_ part: RequestPart, _ context: ChannelHandlerContext) {
     switch part {
     case .head(let head) where state == .idle: begin(head, context)
     case .body(let part) where state == .receiving: take(part, context)
@@ -121,17 +126,16 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
   }
 
-  private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+  private func begin(_ head: RequestHead, _ context: ChannelHandlerContext) {
     // The first request is counted from the connection's opening, so that a header sent byte by byte counts.
     if hasAsked { deadline = context.eventLoop.now + Limits.timeToSend }
     hasAsked = true
     state = .receiving
     (isHead, isHTTP10) = (head.method == .HEAD, head.version == .http1_0)
-    let fields = HeaderFields(head.headers)
-    if head.isLast(fields) { isLast = true }
-    if let flaw = head.flaw(fields) { return giveUp(context, flaw) }
-    request = Request(method: head.method, target: head.uri, fields: fields, address: address)
-    if head.version == .http1_1, fields.expect?.lowercased() == "100-continue" {
+    if head.isLast { isLast = true }
+    if let flaw = head.flaw { return giveUp(context, flaw) }
+    request = Request(method: head.method, target: head.target, fields: head.fields, address: address)
+    if head.version == .http1_1, head.fields.expect?.lowercased() == "100-continue" {
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
   }
@@ -185,7 +189,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     case .answering:
       isLast = true
       // What is pending holds the reading back until the answer is on its way, and is dropped then.
-      if pending.isEmpty { pending.append(.end(nil)) }
+      if pending.isEmpty { pending.append(.end) }
     case .receiving: finish(context, with: problem.response)
     case .idle:
       self.isHead = isHead

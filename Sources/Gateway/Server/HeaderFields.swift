@@ -4,7 +4,7 @@ import NIOHTTP1
 ///
 /// They are found in one pass. A search for each copied all names and values each time, which was a sixth of an event loop's counting of
 /// references.
-struct HeaderFields: Sendable {
+struct HeaderFields: Equatable, Sendable {
   private(set) var accept: String?
   private(set) var authorization: String?
   private(set) var contentLength: String?
@@ -20,12 +20,19 @@ struct HeaderFields: Sendable {
   /// What all names and values have together.
   private(set) var bytes = 0
 
-  init(_ headers: HTTPHeaders) { for (name, value) in headers { add(name, value) } }
+  init() {}
 
-  private mutating func add(_ name: String, _ value: String) {
-    bytes += name.utf8.count + value.utf8.count
+  init(_ headers: HTTPHeaders) {
+    for (name, value) in headers {
+      name.withBytes { name in value.withBytes { value in add(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(value)) } }
+    }
+  }
+
+  /// Adds a field. Texts are made of those only that mean something here.
+  mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    bytes += name.count + value.count
     // Their lengths alone tell most of them apart.
-    switch name.utf8.count {
+    switch name.count {
     case 4: if Self.isSame("host", name) { hosts += 1 }
     case 6:
       Self.add("accept", &accept, name, value)
@@ -45,26 +52,26 @@ struct HeaderFields: Sendable {
   }
 
   /// Adds to a field's value what is said under its name.
-  private static func add(_ field: StaticString, _ values: inout String?, _ name: String, _ value: String) {
+  private static func add(
+    _ field: StaticString, _ values: inout String?, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) {
     guard isSame(field, name) else { return }
-    let value = trimmed(value)
+    let value = String(decoding: trimmed(value), as: UTF8.self)
     values = values.map { "\($0), \(value)" } ?? value
   }
 
-  /// Compares names. Setting a bit makes small letters of large ones, and nothing else of what we look for.
-  private static func isSame(_ known: StaticString, _ name: String) -> Bool {
+  /// Compares with what is known, in small letters. Setting a bit makes small letters of large ones, and nothing else of what we look for.
+  static func isSame(_ known: StaticString, _ text: UnsafeRawBufferPointer) -> Bool {
     known.withUTF8Buffer { known in
-      name.withBytes { name in
-        known.count == name.count && known.indices.allSatisfy { known[$0] == name[$0] | 0x20 }
-      }
+      known.count == text.count && known.indices.allSatisfy { known[$0] == text[$0] | 0x20 }
     }
   }
 
-  /// Without the white space behind it, which is none of the value (RFC 9112, 5.1), and which NIO's parser leaves there.
-  private static func trimmed(_ value: String) -> String {
+  /// Without the white space behind it, which is none of the value (RFC 9112, 5.1), and which parsers leave there.
+  private static func trimmed(_ value: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer> {
     func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-    guard let last = value.utf8.last, isBlank(last) else { return value }
-    guard let end = value.utf8.lastIndex(where: { !isBlank($0) }) else { return "" }
-    return String(Substring(value.utf8[...end]))
+    var end = value.count
+    while end > 0, isBlank(value[end - 1]) { end -= 1 }
+    return value[..<end]
   }
 }

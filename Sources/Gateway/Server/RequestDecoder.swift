@@ -1,9 +1,10 @@
 import NIOCore
 import NIOHTTP1
 
-/// Has NIO's parser make parts of requests of a connection's bytes, and says why where it does not.
+/// Makes parts of requests of a connection's bytes, and says why where it does not. ``PlainHead`` reads them until there is one that it
+/// does not; from there on NIO's parser has the connection.
 ///
-/// The parser gives up in the middle of a request, and what it had read until then is gone: which method it does not know, and
+/// That parser gives up in the middle of a request, and what it had read until then is gone: which method it does not know, and
 /// whether it was the URI that was too long. So the beginning of a request that has not come whole is kept in view here.
 final class RequestDecoder: ByteToMessageDecoder {
   typealias InboundOut = HTTPServerRequestPart
@@ -16,6 +17,11 @@ final class RequestDecoder: ByteToMessageDecoder {
   }
 
   private enum Mode {
+    /// Between requests, or in the head of one, of which nothing is taken yet.
+    case plain
+    /// In the body of a plain one, of which so much is still to come.
+    case body(left: Int)
+    /// NIO's parser has it.
     case parsing
     /// The parser has given up, and what is wanted of the unknown method is not yet here.
     case unknownMethod
@@ -39,37 +45,62 @@ final class RequestDecoder: ByteToMessageDecoder {
 
   /// Where the parts go.
   private let connection: HTTPConnection
-  private let parser: HTTPRequestDecoder
-  private var mode = Mode.parsing
+  /// Nil as long as every request was plain: it is a kilobyte.
+  private var parser: HTTPRequestDecoder?
+  private var mode = Mode.plain
   private var start: Start?
   /// How many bytes the parser has seen and is to be given again.
   private var kept = 0
 
-  init(_ connection: HTTPConnection) {
-    self.connection = connection
-    var limits = NIOHTTPDecoderLimitConfiguration()
-    limits.maxHeaderFieldSize = Limits.headBytes
-    limits.maxHeaderListSize = Limits.headBytes
-    limits.maxHeaderFieldCount = Limits.headerFields
-    parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
-  }
+  init(_ connection: HTTPConnection) { self.connection = connection }
 
-  func decoderAdded(context: ChannelHandlerContext) { parser.decoderAdded(context: context) }
-
-  func decoderRemoved(context: ChannelHandlerContext) { parser.decoderRemoved(context: context) }
+  func decoderRemoved(context: ChannelHandlerContext) { parser?.decoderRemoved(context: context) }
 
   func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
     switch mode {
-    case .parsing where connection.isOver:
+    case .plain where connection.isOver, .parsing where connection.isOver:
       // The parser would gather it: behind a request for another protocol it waits for somebody who speaks that one.
       drop(&buffer)
       throw Refusal(problem: .noHTTP)
+    case .plain: return try takeHead(context, &buffer)
+    case .body(let left): return takeBody(left, &buffer)
     case .parsing: try parse(context, &buffer)
     case .unknownMethod: try takeLine(context, &buffer)
     case .over: drop(&buffer)
     }
     return .needMoreData
   }
+
+  // MARK: Plain requests
+
+  private func takeHead(_ context: ChannelHandlerContext, _ buffer: inout ByteBuffer) throws -> DecodingState {
+    switch buffer.withUnsafeReadableBytes(PlainHead.read) {
+    case .incomplete: return .needMoreData
+    case .notPlain:
+      mode = .parsing
+      try parse(context, &buffer)
+      return .needMoreData
+    case .head(let plain):
+      buffer.moveReaderIndex(forwardBy: plain.bytes)
+      connection.receive(.head(plain.head))
+      return takeBody(plain.bodyBytes, &buffer)
+    }
+  }
+
+  /// Takes what there is of a body, and the request's end if that is all.
+  private func takeBody(_ left: Int, _ buffer: inout ByteBuffer) -> DecodingState {
+    let count = min(left, buffer.readableBytes)
+    if count > 0, let part = buffer.readSlice(length: count) { connection.receive(.body(part)) }
+    if count < left {
+      mode = .body(left: left - count)
+      return .needMoreData
+    }
+    mode = .plain
+    connection.receive(.end)
+    return buffer.readableBytes > 0 ? .continue : .needMoreData
+  }
+
+  // MARK: Others
 
   /// What is left is a part of a request that won't be completed.
   func decodeLast(context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool) throws -> DecodingState {
@@ -81,6 +112,7 @@ final class RequestDecoder: ByteToMessageDecoder {
 
   private func parse(_ context: ChannelHandlerContext, _ buffer: inout ByteBuffer) throws {
     let (bytes, parts) = (buffer.readableBytesView, connection.parts)
+    let parser = parser ?? makeParser(context)
     do {
       _ = try parser.decode(context: context, buffer: &buffer)
     } catch {
@@ -94,6 +126,17 @@ final class RequestDecoder: ByteToMessageDecoder {
     kept = buffer.readableBytes
     // It keeps a header field at most. If it ever stops unnoticed, its memory does not grow without bound.
     if kept > 2 * Limits.headBytes { throw Refusal(problem: .noHTTP) }
+  }
+
+  private func makeParser(_ context: ChannelHandlerContext) -> HTTPRequestDecoder {
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = Limits.headBytes
+    limits.maxHeaderListSize = Limits.headBytes
+    limits.maxHeaderFieldCount = Limits.headerFields
+    let parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+    parser.decoderAdded(context: context)
+    self.parser = parser
+    return parser
   }
 
   /// Keeps in view what has come of a request's head. Not called for heads that come in one piece.
