@@ -43,8 +43,11 @@ private struct GeneratorRun<Source: RequestSource> {
   /// How many connections there may be. They are opened when they are needed: a server closes those on which nothing is asked.
   private let maximumConnections: Int
   private let epoll: Epoll
-  /// Indices of connections that wait for a request.
+  /// Indices of connections that wait for a request, from ``firstFree`` on.
   private var free: [Int] = []
+  /// The one that has waited longest is the next. If it were the one that was answered last, all requests would go to few connections,
+  /// and more of them to that event loop of the gateway that answers sooner: a crowd does not.
+  private var firstFree = 0
   private var next = 0
   private var answered = 0
   private var answers: LoadAnswers
@@ -75,8 +78,18 @@ private struct GeneratorRun<Source: RequestSource> {
 
   /// A connection on which nothing is under way; nil if there are as many as may be.
   private mutating func freeConnection() throws(BenchFailure) -> Int? {
-    if let index = free.popLast() { return index }
-    return connections.count < maximumConnections ? try open() : nil
+    if firstFree == free.count { return connections.count < maximumConnections ? try open() : nil }
+    defer {
+      firstFree += 1
+      if firstFree == free.count {
+        free.removeAll(keepingCapacity: true)
+        firstFree = 0
+      } else if firstFree == maximumConnections {
+        free.removeFirst(firstFree)
+        firstFree = 0
+      }
+    }
+    return free[firstFree]
   }
 
   mutating func run() throws -> LoadAnswers {
@@ -113,7 +126,7 @@ private struct GeneratorRun<Source: RequestSource> {
 
   private func wait(_ now: Int64) -> Int {
     var nanoseconds: Int64 = 100_000_000
-    if next < requests.count, !free.isEmpty || connections.count < maximumConnections, let due = pace.due(next) {
+    if next < requests.count, firstFree < free.count || connections.count < maximumConnections, let due = pace.due(next) {
       nanoseconds = max(0, min(nanoseconds, answers.start + due - now))
     }
     return epoll.wait(nanoseconds: nanoseconds)
