@@ -64,17 +64,16 @@ struct Intake: Sendable {
     }
   }
 
-  /// What a request is told before anything is known of it, if more come than can be taken.
-  func refusal(of request: Request) -> Answer? {
-    guard request.isTooMuch || coalescer.isFull else { return nil }
-    counts.shed.add()
-    return .refused(nil, backlog: 0)
-  }
+  /// Whether more wait than can be taken.
+  var isFull: Bool { coalescer.isFull }
+
+  /// Counts a request that is refused before anything is known of it.
+  func shed() { counts.shed.add() }
 
   /// Returns once the broker holds the command, or it is clear that it doesn't or that nobody knows.
   func take(_ command: Command, partition: Int) async -> Answer {
     if let answer = await coalescer.submit(Entry(command: command, partition: partition)) { return answer }
-    counts.shed.add()
+    shed()
     return .refused(nil, backlog: 0)
   }
 

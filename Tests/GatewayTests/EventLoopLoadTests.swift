@@ -5,19 +5,24 @@ import Testing
 @testable import Gateway
 
 struct EventLoopLoadTests {
-  /// A loop whose time passes only as its turns take it.
+  /// A loop whose time passes only as its turns and rests take it.
   private final class Loop {
     private let loop = EmbeddedEventLoop()
     private var now = NIODeadline.uptimeNanoseconds(0)
-    private lazy var load = EventLoopLoad(loop) { self.now }
-    var share: Double { load.share }
+    private(set) var rested = TimeAmount.zero
+    private lazy var load = EventLoopLoad(loop, now: { self.now }) { time in
+      self.rested = self.rested + time
+      self.now = self.now + time
+    }
+    var limit: Double? { load.limit }
 
-    /// A turn with a request of each of so many connections. Gives how many of them are to be refused.
+    /// A turn with a request of each of so many connections, all of which may be refused. Gives how many of them are.
     @discardableResult
     func turn(_ milliseconds: Int64, requests: Int = 100) -> Int {
       let refused = (0..<requests).count { _ in
         var newcomer = 0
-        return load.isTooMuch(&newcomer)
+        load.begin(&newcomer)
+        return load.isWatching && load.isTooMuch()
       }
       now = now + .milliseconds(milliseconds)
       loop.run()
@@ -27,15 +32,24 @@ struct EventLoopLoadTests {
     /// A turn in which one connection is handled a thousand requests.
     func pipelining(_ milliseconds: Int64) {
       var connection = 0
-      for _ in 0..<1000 { _ = load.isTooMuch(&connection) }
+      for _ in 0..<1000 { load.begin(&connection) }
       now = now + .milliseconds(milliseconds)
       loop.run()
     }
 
-    func rest(_ milliseconds: Int64) { now = now + .milliseconds(milliseconds) }
+    func pass(_ milliseconds: Int64) { now = now + .milliseconds(milliseconds) }
 
     /// Long turns for longer than a spike takes.
-    func overload() { for _ in 0..<10 { turn(20) } }
+    func overload() { for _ in 0..<6 { turn(20) } }
+
+    /// Turns for so long, each with its rest. Gives how many were taken of those that asked.
+    @discardableResult
+    func turns(_ milliseconds: Int64, for seconds: Double, requests: Int = 100) -> Int {
+      let end = now + .nanoseconds(Int64(seconds * 1e9))
+      var taken = 0
+      while now < end { taken += requests - turn(milliseconds, requests: requests) }
+      return taken
+    }
   }
 
   private let loop = Loop()
@@ -44,59 +58,85 @@ struct EventLoopLoadTests {
     #expect((0..<5).allSatisfy { _ in loop.turn(20) == 0 })
     #expect(loop.turn(7) == 0)
     #expect((0..<5).allSatisfy { _ in loop.turn(20) == 0 }, "the next spike is another one")
+    #expect(loop.limit == nil && loop.rested == .zero)
   }
 
-  @Test func `where turns stay long, ever more are refused, and never all`() {
+  @Test func `where turns stay long, no more are taken in a second than were until then`() throws {
     loop.overload()
-    var shares: [Double] = []
-    for _ in 0..<60 {
-      loop.turn(20)
-      shares.append(loop.share)
-    }
-    #expect(shares[0] < 1 && zip(shares, shares.dropFirst()).allSatisfy { $0 >= $1 })
-    #expect(shares[59] == 0.02)
-    // By chance, of 20,000 on average.
-    #expect((19_400...19_800).contains(loop.turn(0, requests: 20_000)))
+    // Five turns of a hundred, after the first one.
+    #expect(abs(try #require(loop.limit) - 500 / 0.12) < 1)
+    #expect(loop.turn(20) == 100, "there was no time for one more yet")
+    let taken = loop.turns(7, for: 0.2)
+    #expect(abs(Double(taken) - 0.2 * 500 / 0.12) < 100)
   }
 
-  @Test func `the longer a turn was, the fewer are taken after it, to a limit`() {
-    let shares = ([13, 25, 36, 500] as [Int64]).map { milliseconds in
+  @Test func `what is taken comes evenly, however unevenly it is asked for`() throws {
+    loop.overload()
+    _ = loop.turns(7, for: 0.05)
+    let limit = try #require(loop.limit)
+    loop.pass(80)
+    let taken = 3000 - loop.turn(7, requests: 3000)
+    #expect(abs(Double(taken) - limit * EventLoopLoad.allowance.inSeconds) <= 1)
+  }
+
+  @Test func `the longer one waited, the fewer are taken after it, to a limit`() throws {
+    let parts = try ([36, 80, 160, 1000] as [Int64]).map { milliseconds in
       let loop = Loop()
       loop.overload()
-      let before = loop.share
+      let before = try #require(loop.limit)
+      loop.turns(milliseconds, for: 0.08)
       loop.turn(milliseconds)
-      return loop.share / before
+      let after = try #require(loop.limit)
+      return after / before
     }
-    #expect(shares[0] < 0.9 && shares[0] > shares[1] && shares[1] > shares[2])
-    #expect(abs(shares[2] - 0.7) < 1e-9 && abs(shares[3] - 0.7) < 1e-9)
+    #expect(parts[0] >= 1)
+    #expect(parts[1] < 0.95 && parts[1] > parts[2] && parts[2] > parts[3])
+    #expect(parts[3] >= EventLoopLoad.leftAtLeast * EventLoopLoad.leftAtLeast - 1e-9)
   }
 
-  @Test func `as many are refused as are not to be taken`() {
+  @Test func `as long as waits are long, ever fewer are taken, and never none`() throws {
     loop.overload()
-    let share = loop.share
-    #expect(share > 0.1 && share < 0.9)
-    // Eight standard deviations at most.
-    #expect(abs(Double(10_000 - loop.turn(0, requests: 10_000)) - 10_000 * share) < 400)
+    loop.turns(300, for: 60)
+    #expect(loop.limit == EventLoopLoad.least)
+    #expect(loop.turns(97, for: 10) > 100)
   }
 
-  @Test func `once turns are short again, all are taken again within a second`() {
+  @Test func `while waits are short, ever more are taken`() throws {
     loop.overload()
-    let before = loop.share
-    for _ in 0..<20 { loop.turn(5) }
-    #expect(loop.share > before && loop.share < 1)
-    for _ in 0..<180 { loop.turn(5) }
-    #expect(loop.turn(5) == 0)
+    let before = try #require(loop.limit)
+    loop.turns(7, for: 1)
+    let after = try #require(loop.limit)
+    #expect(after > before * 1.3 && after < before * 1.5)
+  }
+
+  @Test func `a loop that refuses rests after each turn`() {
+    loop.overload()
+    #expect(loop.rested == .zero)
+    loop.turn(5)
+    loop.turn(5)
+    #expect(loop.rested == EventLoopLoad.rest * 2)
+  }
+
+  @Test func `once nobody was refused for a second, all are taken, and there is no rest`() {
+    loop.overload()
+    loop.turns(7, for: 0.2)
+    #expect(loop.turns(7, for: 1.2, requests: 10) > 1000)
+    #expect(loop.limit == nil)
+    let rested = loop.rested
+    #expect(loop.turn(5, requests: 1000) == 0)
+    #expect(loop.rested == rested)
   }
 
   @Test func `after a pause without any request all are taken`() {
     loop.overload()
-    loop.rest(1000)
+    loop.pass(1001)
     #expect(loop.turn(5) == 0)
+    #expect(loop.limit == nil)
   }
 
   @Test func `a connection that sends much ahead is one connection`() {
     for _ in 0..<1000 { loop.pipelining(50) }
-    #expect(loop.share == 1)
+    #expect(loop.limit == nil)
   }
 
   @Test func `with few requests a turn is long because something takes long, and nobody is refused`() {
@@ -106,4 +146,8 @@ struct EventLoopLoadTests {
   @Test func `with short turns it does not matter how many requests there are`() {
     #expect((0..<1000).allSatisfy { _ in loop.turn(12, requests: 1000) == 0 })
   }
+}
+
+extension TimeAmount {
+  fileprivate var inSeconds: Double { Double(nanoseconds) / 1e9 }
 }

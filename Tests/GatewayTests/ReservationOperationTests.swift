@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOHTTP1
 import Pipeline
+import Telemetry
 import Testing
 import Ticketing
 
@@ -83,15 +84,25 @@ struct ReservationOperationTests {
     #expect(gateway.publisher.messages.isEmpty)
   }
 
-  @Test func `a request that waited among more than can be answered is refused before all else, and nothing is queued`()
-    async throws
-  {
-    let answer = try await gateway.send(.post, path, body: "no JSON", isSigned: false, isTooMuch: true)
+  @Test func `among more than can be taken a request is refused before all else, and nothing is queued`() async throws {
+    let answer = try #require(gateway.refuse(.post, path))
     #expect(answer.status == 503)
     #expect(answer.code == "overloaded")
     #expect(answer.headers[.retryAfter] != nil)
     #expect(gateway.publisher.messages.isEmpty)
-    #expect(try await gateway.send(.get, put(.held), isTooMuch: true).status == 200, "polls are answered")
+    let metrics = gateway.metrics.text
+    #expect(metrics.contains(#"tickethub_intake_commands_total{outcome="shed"} 1"#))
+    #expect(metrics.contains(#"status="503"} 1"#))
+  }
+
+  @Test(
+    arguments: [
+      (.get, "/v1/reservations/1"), (.get, "/v1/events"), (.delete, "/v1/reservations/1"),
+      (.post, "/v1/reservations/1/extensions"),
+      (.get, "/v1/events/1/reservations"), (.post, "/nowhere"),
+    ] as [(HTTPRequest.Method, String)])
+  func `polls and whatever else is asked are taken all the same`(method: HTTPRequest.Method, path: String) {
+    #expect(gateway.refuse(method, path) == nil)
   }
 
   @Test(arguments: [(Event.Status.paused, 409, "sales_paused"), (.cancelled, 409, "not_on_sale"), (.draft, 404, "not_found")])

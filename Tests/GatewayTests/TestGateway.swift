@@ -47,17 +47,17 @@ struct TestGateway {
 
   /// Sends a request; signed as ``customer`` unless it has an authorization, and with the media type JSON if it has a body.
   func send(
-    _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, isSigned: Bool = true,
-    isTooMuch: Bool = false
+    _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, isSigned: Bool = true
   ) async throws -> Answer {
     var headers = headers
     if isSigned, headers[.authorization] == nil { headers[.authorization] = token() }
     if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
-    var request = Request.sample(method, path, headers, body: body)
-    request.isTooMuch = isTooMuch
-    let response = await responder.respond(to: request)
-    return Answer(
-      status: Int(response.status.code), headers: HTTPFields(response.headers), bytes: response.body)
+    return Answer(await responder.respond(to: .sample(method, path, headers, body: body)))
+  }
+
+  /// What a request is told where more come than can be taken; nil if its kind always is taken.
+  func refuse(_ method: HTTPRequest.Method, _ path: String) -> Answer? {
+    responder.refusal(of: .sample(method, path)) { true }.map(Answer.init)
   }
 
   /// The ids of all that is listed, page by page.
@@ -81,6 +81,10 @@ struct TestGateway {
     var status: Int
     var headers: HTTPFields
     var bytes: [UInt8]
+
+    init(_ response: Response) {
+      (status, headers, bytes) = (Int(response.status.code), HTTPFields(response.headers), response.body)
+    }
 
     var text: String { String(decoding: bytes, as: UTF8.self) }
     var type: String? { headers[.contentType] }

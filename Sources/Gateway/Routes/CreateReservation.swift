@@ -11,11 +11,21 @@ struct CreateReservation: Sendable {
   let intake: Intake
   let now: @Sendable () -> Timestamp
 
-  func add(to table: inout RouteTable) { table.on(.POST, "/v1/events/{event_id}/reservations", create) }
+  /// What most requests of a rush are answered, put together once.
+  private static let overloaded = Problem(.refused(nil, backlog: 0)).response
+
+  func add(to table: inout RouteTable) {
+    table.on(.POST, "/v1/events/{event_id}/reservations", refuse: { refuse() }, create)
+  }
+
+  /// Answers a request of which nothing is known, since more come than can be taken.
+  private func refuse() -> Response {
+    intake.shed()
+    return Self.overloaded
+  }
 
   @Sendable private func create(_ request: Request) async throws -> Response {
-    // Before all else: where more come than can be taken, what one of them costs is taken from those that can.
-    if let refusal = intake.refusal(of: request) { throw Problem(refusal) }
+    if intake.isFull { return refuse() }
     let user = try authenticator.user(of: request)
     var headers = try await limiter.admit(commandOf: user.user, request)
     let event: EventID = try request.identifier("event_id")

@@ -1,34 +1,47 @@
+import Glibc
 import NIOCore
 
-/// Whether an event loop has had more to do for a while than it can, and which part of its requests is then to be refused.
+/// Whether an event loop has had more to do for a while than it can, and which of its requests are then to be refused.
 ///
 /// A loop serves all connections that have something for it, one after the other, and then looks again: that is a turn. What comes
 /// meanwhile waits in the system, where nobody sees it. A spike makes a turn long, and is absorbed. Where turns stay long, more comes
 /// than can be answered, everybody waits for as long as a turn, and those who are only to be refused wait as long as the others
-/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Then such a part is refused that turns become short again: fewer
-/// are taken after each long turn, the longer it was the fewer, and a few more after one that was not.
+/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Then no more than so many requests a second are taken: fewer after
+/// a tenth of a second in which somebody waited for long, more after one in which nobody did. What is taken comes evenly then, however
+/// unevenly it is asked for: where it was a part of what came, each burst made the next one.
+///
+/// A loop that refuses rests between its turns. What a turn costs by itself, most of it the system's for waking up, is then shared by
+/// more connections: without the rest, a refusal cost as much as a reservation.
 ///
 /// Unchecked, since it is used on its event loop only.
 final class EventLoopLoad: @unchecked Sendable {
-  /// How long a turn may take. Whoever is refused waits for two turns at most.
+  /// How long a turn may take.
   static let longestTurn = TimeAmount.milliseconds(12)
   /// For how long turns may be longer. What comes meanwhile makes the next ones longer still, and takes as long again to be served.
   static let patience = TimeAmount.milliseconds(100)
   /// A turn in which fewer connections ask is long because something takes long, and not because too many come.
   static let few = 64
-  /// The part of the requests that is no longer taken after a turn that was just too long. After one of twice that length it is twice
-  /// as much: where it was the same, turns of half a second at the beginning of a rush made everybody wait for seconds.
-  static let decrease = 0.1
-  /// A turn counts as so many times the longest at most.
-  static let longestCount = 3.0
-  /// In what time all are taken again, without a long turn. In half of it, on a slow machine, more came back between two long turns than
-  /// each of them took away: everybody waited for seconds.
+  /// How often the limit is judged.
+  static let window = TimeAmount.milliseconds(100)
+  /// How long a connection may have to wait until the turn that it has its place in is over, where some are refused. With 25 ms it was
+  /// half as long for those who were refused, but an eighth fewer were decided.
+  static let longestWait = TimeAmount.milliseconds(40)
+  /// What the limit grows by after a window in which none waited longer.
+  static let growth = 1.04
+  /// By which power of how many times longer one waited the limit shrinks, and what is left of it at least. With the double, a moment in
+  /// which something else had the processor cost a second of the sale.
+  static let (shrinking, leftAtLeast) = (0.1, 0.85)
+  /// However many come, so many are taken in a second.
+  static let least = 100.0
+  /// What was not taken in time may be taken later, as much as comes in this time.
+  static let allowance = TimeAmount.milliseconds(20)
+  static let rest = TimeAmount.milliseconds(3)
+  /// Once nobody was refused for so long, all are taken.
   static let recovery = TimeAmount.milliseconds(1000)
-  /// However many come, so much is taken.
-  static let least = 0.02
 
   private let eventLoop: any EventLoop
   private let now: () -> NIODeadline
+  private let sleep: (TimeAmount) -> Void
   /// When the turn that is under way began with requests; nil between turns.
   private var turnBegan: NIODeadline?
   /// The number of the turn that is under way, or was last; from 1.
@@ -38,30 +51,65 @@ final class EventLoopLoad: @unchecked Sendable {
   private var turnEnded: NIODeadline
   /// When the first of the long turns began, if the last one was long.
   private var longSince: NIODeadline?
-  /// The part of the requests that is taken.
-  private(set) var share = 1.0
+  /// How many requests are taken in a second, of those that may be refused; nil if all are.
+  private(set) var limit: Double?
+  /// How many may be taken now, of those for which there was time until ``counted``.
+  private var room = 0.0
+  private var counted: NIODeadline
+  private var lastRefusal: NIODeadline
+  private var windowBegan: NIODeadline
+  /// The longest that a connection may have waited in this window.
+  private var waited = TimeAmount.zero
+  /// How many were taken and refused in this window, or since ``longSince``.
+  private var (taken, refused) = (0, 0)
 
-  init(_ eventLoop: any EventLoop, now: @escaping () -> NIODeadline = { .now() }) {
+  /// - Parameter sleep: blocks the thread.
+  init(
+    _ eventLoop: any EventLoop, now: @escaping () -> NIODeadline = { .now() },
+    sleep: @escaping (TimeAmount) -> Void = { _ = usleep(UInt32($0.nanoseconds / 1000)) }
+  ) {
     self.eventLoop = eventLoop
     self.now = now
+    self.sleep = sleep
     turnEnded = now()
+    (counted, lastRefusal, windowBegan) = (turnEnded, turnEnded, turnEnded)
   }
 
-  /// To be called for each request, as it is begun with. Gives whether it is one of those to be refused.
+  /// To be called for each request, as it is begun with.
   /// - Parameter lastTurn: where the request's connection keeps the number of its last turn; 0 at first. It counts once a turn, however
   ///   many requests it has sent ahead.
-  func isTooMuch(_ lastTurn: inout Int) -> Bool {
+  func begin(_ lastTurn: inout Int) {
     if turnBegan == nil { beginTurn() }
     if lastTurn != turn { connections += 1 }
     lastTurn = turn
-    // By chance: taken in turn, it could be polls that are to be refused, which never are, and others that are taken.
-    return share < 1 && .random(in: 0..<1) >= share
+  }
+
+  /// Whether it must be told of requests that may be refused.
+  var isWatching: Bool { limit != nil || longSince != nil }
+
+  /// Whether the next one is to be refused of the requests that may be. To be called once for each of them while ``isWatching``.
+  func isTooMuch() -> Bool {
+    if limit != nil {
+      if room < 1 {
+        refused += 1
+        return true
+      }
+      room -= 1
+    }
+    taken += 1
+    return false
   }
 
   private func beginTurn() {
     let now = now()
-    // Also in the time in which there was nothing to do.
-    recover(since: turnEnded, until: now)
+    if let limit {
+      if now - lastRefusal > Self.recovery {
+        self.limit = nil
+      } else {
+        room = min(max(1, limit * Self.allowance.seconds), room + limit * (now - counted).seconds)
+        counted = now
+      }
+    }
     turnBegan = now
     turn += 1
     // What is to be executed is, after the connections that have something.
@@ -70,24 +118,45 @@ final class EventLoopLoad: @unchecked Sendable {
 
   private func endTurn() {
     guard let began = turnBegan else { return }
-    let end = now()
-    if end - began > Self.longestTurn && connections >= Self.few {
-      let since = longSince ?? began
-      longSince = since
-      // Once some are refused, it is no spike any more.
-      if share < 1 || end - since > Self.patience {
-        let length = Double((end - began).nanoseconds) / Double(Self.longestTurn.nanoseconds)
-        share = max(Self.least, share * (1 - Self.decrease * min(length, Self.longestCount)))
-      }
+    let (end, isCrowded) = (now(), connections >= Self.few)
+    let last = turnEnded
+    (turnBegan, turnEnded, connections) = (nil, end, 0)
+    if let limit {
+      if refused > 0 { lastRefusal = end }
+      if isCrowded { waited = max(waited, end - last) }
+      if end - windowBegan >= Self.window { self.limit = adjusted(limit, end) }
+      sleep(Self.rest)
+    } else if end - began > Self.longestTurn && isCrowded {
+      judge(since: longSince ?? began, end)
     } else {
       longSince = nil
-      recover(since: began, until: end)
     }
-    (turnBegan, turnEnded, connections) = (nil, end, 0)
   }
 
-  private func recover(since start: NIODeadline, until end: NIODeadline) {
-    if share == 1 { return }
-    share = min(1, share + Double((end - start).nanoseconds) / Double(Self.recovery.nanoseconds))
+  /// After another of the turns that are too long.
+  private func judge(since: NIODeadline, _ end: NIODeadline) {
+    if longSince == nil { taken = 0 }
+    longSince = since
+    if end - since <= Self.patience { return }
+    limit = max(Self.least, Double(taken) / (end - since).seconds)
+    longSince = nil
+    (room, counted, lastRefusal) = (0, end, end)
+    beginWindow(end)
   }
+
+  /// The limit after this window.
+  private func adjusted(_ limit: Double, _ end: NIODeadline) -> Double {
+    defer { beginWindow(end) }
+    if waited > Self.longestWait {
+      return max(Self.least, limit * max(Self.leftAtLeast, pow(Self.longestWait.seconds / waited.seconds, Self.shrinking)))
+    }
+    // Where it leaves nobody out it need not grow.
+    return refused > 0 ? limit * Self.growth : limit
+  }
+
+  private func beginWindow(_ time: NIODeadline) { (windowBegan, waited, taken, refused) = (time, .zero, 0, 0) }
+}
+
+extension TimeAmount {
+  fileprivate var seconds: Double { Double(nanoseconds) / 1e9 }
 }

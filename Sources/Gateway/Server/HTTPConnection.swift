@@ -152,14 +152,16 @@ final class HTTPConnection: ChannelDuplexHandler {
   // MARK: Answering
 
   private func answer(_ context: ChannelHandlerContext) {
-    guard var request else { preconditionFailure("a request without a head") }
+    guard let request else { preconditionFailure("a request without a head") }
     deadline = .distantFuture
     state = .answering
-    request.isTooMuch = loop.load.isTooMuch(&turn)
+    let (responder, load) = (loop.responder, loop.load)
+    load.begin(&turn)
+    // Before all else: where more come than can be taken, what one of them costs is taken from those that can.
+    if load.isWatching, let refusal = responder.refusal(of: request, if: load.isTooMuch) { return send(refusal, context) }
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
-    let responder = loop.responder
     // It starts on this thread, and comes back to it wherever the handler has waited for something.
-    let task = Task.immediate(executorPreference: loop.executor) { [request] in
+    let task = Task.immediate(executorPreference: loop.executor) {
       let response = await responder.respond(to: request)
       bound.value.connection.send(response, bound.value.context)
     }

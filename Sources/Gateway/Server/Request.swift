@@ -28,8 +28,6 @@ struct Request: Sendable {
 
   private let head: Head
   var body: ByteBuffer
-  /// Whether it came among more requests than can be answered, and is one of those to be refused, if its kind may be.
-  var isTooMuch = false
   /// What the route's path has in it.
   var parameters: [Parameter] = []
 

@@ -24,6 +24,8 @@ struct RouteTable: Sendable {
     let number: Int
     /// Whether it answers with JSON, so that clients must accept that.
     let isJSON: Bool
+    /// What its requests are answered where more come than can be taken; nil if they always are taken.
+    let refuse: (@Sendable () -> Response)?
     let handler: Handler
   }
 
@@ -50,15 +52,21 @@ struct RouteTable: Sendable {
   /// How many operations there are.
   private(set) var count = 0
 
-  /// - Parameter path: as in the contract; `{name}` is a parameter.
-  mutating func on(_ method: HTTPMethod, _ path: String, isJSON: Bool = true, _ handler: @escaping Handler) {
+  /// - Parameters:
+  ///   - path: as in the contract; `{name}` is a parameter.
+  ///   - refuse: gives the answer of requests that come among more than can be taken; nil if they always are taken.
+  mutating func on(
+    _ method: HTTPMethod, _ path: String, isJSON: Bool = true, refuse: (@Sendable () -> Response)? = nil,
+    _ handler: @escaping Handler
+  ) {
     let segments = path.split(separator: "/").map(Segment.init)
     while routes.count <= segments.count { routes.append([]) }
     var alike = routes[segments.count]
     let index = alike.firstIndex { $0.segments == segments } ?? alike.endIndex
     if index == alike.endIndex { alike.append(Route(segments: segments)) }
     for method in method == .GET ? [.GET, .HEAD] : [method] {
-      alike[index].operations.append(Operation(method: method, path: path, number: count, isJSON: isJSON, handler: handler))
+      alike[index].operations.append(
+        Operation(method: method, path: path, number: count, isJSON: isJSON, refuse: refuse, handler: handler))
       count += 1
     }
     routes[segments.count] = alike
@@ -67,12 +75,8 @@ struct RouteTable: Sendable {
   /// What a request asks for; the request gets its parameters.
   /// - Throws: `404` or `405`.
   func operation(of request: inout Request) throws(Problem) -> Operation {
-    let (route, parts) = request.path.withBytes { path in
-      let parts = Self.segments(of: path)
-      let alike = parts.count < routes.count ? routes[parts.count] : []
-      return (alike.first { $0.matches(path, parts) }, parts)
-    }
-    guard let route else { throw Problem.notFound }
+    let (found, parts) = route(of: request.path)
+    guard let route = found else { throw Problem.notFound }
     guard let operation = route.operations.first(where: { $0.method == request.method }) else {
       var problem = Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
       problem.headers.add(name: "Allow", value: route.operations.map(\.method.rawValue).joined(separator: ", "))
@@ -80,6 +84,19 @@ struct RouteTable: Sendable {
     }
     request.parameters = route.parameters(of: request.path, parts)
     return operation
+  }
+
+  /// The operation that a request asks for, if there is such a one and its requests may be refused.
+  func refusable(_ request: Request) -> Operation? {
+    route(of: request.path).route?.operations.first { $0.method == request.method && $0.refuse != nil }
+  }
+
+  private func route(of path: Substring) -> (route: Route?, parts: [Range<Int>]) {
+    path.withBytes { path in
+      let parts = Self.segments(of: path)
+      let alike = parts.count < routes.count ? routes[parts.count] : []
+      return (alike.first { $0.matches(path, parts) }, parts)
+    }
   }
 
   /// Where a path's segments lie; empty ones are none.
@@ -117,6 +134,15 @@ struct Responder: Sendable {
       requests.count(nil, error.status)
       return error.response
     }
+  }
+
+  /// Refuses a request before anything else is done for it, if its operation may be.
+  /// - Parameter isTooMuch: whether the next of those that may be refused is to be.
+  func refusal(of request: Request, if isTooMuch: () -> Bool) -> Response? {
+    guard let operation = table.refusable(request), let refuse = operation.refuse, isTooMuch() else { return nil }
+    let response = refuse()
+    requests.count(operation, response.status)
+    return response
   }
 
   private func respond(to request: Request, by operation: RouteTable.Operation) async -> Response {
