@@ -49,7 +49,7 @@ final class EventLoopLoad: @unchecked Sendable {
   /// How many connections have asked in this turn.
   private var connections = 0
   private var turnEnded: NIODeadline
-  /// When the first of the long turns began, if the last one was long.
+  /// When the first of the long turns ended, if the last one was long.
   private var longSince: NIODeadline?
   /// How many requests are taken in a second, of those that may be refused; nil if all are.
   private(set) var limit: Double?
@@ -127,17 +127,20 @@ final class EventLoopLoad: @unchecked Sendable {
       if end - windowBegan >= Self.window { self.limit = adjusted(limit, end) }
       sleep(Self.rest)
     } else if end - began > Self.longestTurn && isCrowded {
-      judge(since: longSince ?? began, end)
+      judge(end)
     } else {
       longSince = nil
     }
   }
 
-  /// After another of the turns that are too long.
-  private func judge(since: NIODeadline, _ end: NIODeadline) {
-    if longSince == nil { taken = 0 }
-    longSince = since
+  /// After a turn that was too long. What was taken is counted from the end of the first of them, which may be a spike by itself.
+  private func judge(_ end: NIODeadline) {
+    guard let since = longSince else {
+      (longSince, taken) = (end, 0)
+      return
+    }
     if end - since <= Self.patience { return }
+    // That was too much.
     limit = max(Self.least, Double(taken) / (end - since).seconds)
     longSince = nil
     (room, counted, lastRefusal) = (0, end, end)
