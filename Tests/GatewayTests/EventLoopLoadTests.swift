@@ -69,6 +69,34 @@ struct EventLoopLoadTests {
     #expect(loop.limit == nil)
   }
 
+  @Test func `long turns with pauses between them are spikes`() {
+    for _ in 0..<20 {
+      #expect(loop.turn(60) == 0)
+      loop.pass(30)
+    }
+    #expect(loop.limit == nil)
+  }
+
+  @Test func `nobody waits while there is nothing to do`() throws {
+    loop.overload()
+    let before = try #require(loop.limit)
+    for _ in 0..<5 {
+      loop.pass(190)
+      loop.turn(7)
+    }
+    #expect(try #require(loop.limit) >= before)
+  }
+
+  @Test func `a turn without a refusal does not make it last longer`() {
+    loop.overload()
+    loop.turn(5)
+    loop.pass(900)
+    #expect(loop.turn(5, requests: 1) == 0)
+    loop.pass(200)
+    #expect(loop.turn(5, requests: 1000) == 0)
+    #expect(loop.limit == nil)
+  }
+
   @Test func `where turns stay long, no more are taken in a second than were until then`() throws {
     loop.overload()
     // Six turns of a hundred, after the first one.
@@ -153,6 +181,46 @@ struct EventLoopLoadTests {
 
   @Test func `with short turns it does not matter how many requests there are`() {
     #expect((0..<1000).allSatisfy { _ in loop.turn(12, requests: 1000) == 0 })
+  }
+}
+
+/// The same on a connection.
+struct RefusedConnectionTests {
+  /// A client of a loop that takes none of those that may be refused.
+  private func client() throws -> Client {
+    let eventLoop = EmbeddedEventLoop()
+    nonisolated(unsafe) var now = NIODeadline.uptimeNanoseconds(0)
+    let load = EventLoopLoad(eventLoop, now: { now }, sleep: { _ in })
+    for _ in 0..<7 {
+      for _ in 0..<100 {
+        var newcomer = 0
+        load.begin(&newcomer)
+      }
+      now = now + .milliseconds(20)
+      eventLoop.run()
+    }
+    return try Client(on: eventLoop, load: load)
+  }
+
+  private let post = "POST /crowded HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+  private let get = "GET /crowded HTTP/1.1\r\nHost: a\r\n\r\n"
+
+  @Test func `what may be refused is, whatever is asked beside it is answered, and the connection stays`() throws {
+    let client = try client()
+    let answers = try client.send(post + get + post).components(between: "HTTP/1.1 ", and: "\r\n")
+    #expect(answers == ["503 Service Unavailable", "200 OK", "503 Service Unavailable"])
+    #expect(client.isOpen && !client.hasClosedItsSide)
+  }
+
+  @Test func `who wants no more gets the refusal as its last answer`() throws {
+    let client = try client()
+    let answer = try client.send("POST /crowded HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.contains("\r\nConnection: close\r\n"))
+    #expect(client.hasClosedItsSide)
+  }
+
+  @Test func `where there is no crowd all are taken`() throws {
+    #expect(try Client().send(post).hasPrefix("HTTP/1.1 200 "))
   }
 }
 

@@ -12,28 +12,35 @@ import Testing
 /// A client of one ``HTTPConnection`` without a network. It belongs to the thread that makes it, so each test makes its own;
 /// those that are beside each other share an event loop.
 ///
-/// The server answers `/echo…` with the request, `/count` with the length of its body, `/nothing` with `204`, and `/wait` once
-/// the gate is open.
+/// The server answers `/echo…` with the request, `/count` with the length of its body, `/nothing` with `204`, `/wait` once the
+/// gate is open, and `/crowded` to a `POST` only where there is no crowd.
 struct Client {
   let channel: EmbeddedChannel
   let gate: Gate
   private let loop: ServingLoop
   private let watcher = Watcher()
 
-  /// - Parameter bodyBytes: what the bodies of all clients of the event loop may have together.
-  init(beside other: Client? = nil, bodyBytes: Int = Limits.allBodiesBytes) throws {
-    let eventLoop = other?.channel.embeddedEventLoop ?? EmbeddedEventLoop()
+  /// - Parameters:
+  ///   - load: tells what is to be refused; nil for nothing.
+  ///   - bodyBytes: what the bodies of all clients of the event loop may have together.
+  init(
+    beside other: Client? = nil, on eventLoop: EmbeddedEventLoop = EmbeddedEventLoop(), load: EventLoopLoad? = nil,
+    bodyBytes: Int = Limits.allBodiesBytes
+  ) throws {
+    let eventLoop = other?.channel.embeddedEventLoop ?? eventLoop
     let gate = other?.gate ?? Gate()
     self.gate = gate
     channel = EmbeddedChannel(loop: eventLoop)
-    loop = other?.loop ?? Self.loop(eventLoop, gate, bodyBytes)
+    loop = other?.loop ?? Self.loop(eventLoop, gate, load, bodyBytes)
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(watcher)
     try pipeline.addHTTP(HTTPConnection(loop))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
   }
 
-  private static func loop(_ eventLoop: EmbeddedEventLoop, _ gate: Gate, _ bodyBytes: Int) -> ServingLoop {
+  private static func loop(
+    _ eventLoop: EmbeddedEventLoop, _ gate: Gate, _ load: EventLoopLoad?, _ bodyBytes: Int
+  ) -> ServingLoop {
     var table = RouteTable()
     let echo: RouteTable.Handler = { request in
       Response(
@@ -45,6 +52,9 @@ struct Client {
       table.on(.GET, path, echo)
       table.on(.POST, path, echo)
     }
+    let done: RouteTable.Handler = { _ in Response(status: .ok) }
+    table.on(.GET, "/crowded", done)
+    table.on(.POST, "/crowded", refuse: { Response(status: .serviceUnavailable) }, done)
     table.on(.POST, "/count") { Response(status: .ok, body: Array(String($0.body.readableBytes).utf8)) }
     table.on(.GET, "/nothing") { _ in Response(status: .noContent) }
     let wait: RouteTable.Handler = { _ in
@@ -53,7 +63,7 @@ struct Client {
     }
     table.on(.GET, "/wait", wait)
     table.on(.POST, "/wait", wait)
-    return ServingLoop(eventLoop, Responder(table, metrics: MetricRegistry(), logger: .silent), bodyBytes: bodyBytes)
+    return ServingLoop(eventLoop, Responder(table, metrics: MetricRegistry(), logger: .silent), load: load, bodyBytes: bodyBytes)
   }
 
   var isOpen: Bool { channel.isActive }

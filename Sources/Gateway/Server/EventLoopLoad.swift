@@ -31,11 +31,13 @@ final class EventLoopLoad: @unchecked Sendable {
   /// By which power of how many times longer one waited the limit shrinks, and what is left of it at least. With the double, a moment in
   /// which something else had the processor cost a second of the sale.
   static let (shrinking, leftAtLeast) = (0.1, 0.85)
-  /// However many come, so many are taken in a second.
+  /// However many come, the limit is no lower.
   static let least = 100.0
   /// What was not taken in time may be taken later, as much as comes in this time.
   static let allowance = TimeAmount.milliseconds(20)
   static let rest = TimeAmount.milliseconds(3)
+  /// A loop between whose turns so much time passed had nothing to do for a while.
+  static let pause = TimeAmount.milliseconds(25)
   /// Once nobody was refused for so long, all are taken.
   static let recovery = TimeAmount.milliseconds(1000)
 
@@ -56,11 +58,13 @@ final class EventLoopLoad: @unchecked Sendable {
   /// How many may be taken now, of those for which there was time until ``counted``.
   private var room = 0.0
   private var counted: NIODeadline
+  /// Whether somebody was refused since the last turn's end, and the end of the last turn in which somebody was.
+  private var hasRefused = false
   private var lastRefusal: NIODeadline
   private var windowBegan: NIODeadline
   /// The longest that a connection may have waited in this window.
   private var waited = TimeAmount.zero
-  /// How many were taken and refused in this window, or since ``longSince``.
+  /// How many were taken and refused of those that may be: in this window, or since ``longSince``.
   private var (taken, refused) = (0, 0)
 
   /// - Parameter sleep: blocks the thread.
@@ -75,7 +79,8 @@ final class EventLoopLoad: @unchecked Sendable {
     (counted, lastRefusal, windowBegan) = (turnEnded, turnEnded, turnEnded)
   }
 
-  /// To be called for each request, as it is begun with.
+  /// To be called for each request as it has come: where sockets are read, so that a turn has its rest between two looks at them, and not
+  /// each of those that one client has sent ahead.
   /// - Parameter lastTurn: where the request's connection keeps the number of its last turn; 0 at first. It counts once a turn, however
   ///   many requests it has sent ahead.
   func begin(_ lastTurn: inout Int) {
@@ -92,6 +97,7 @@ final class EventLoopLoad: @unchecked Sendable {
     if limit != nil {
       if room < 1 {
         refused += 1
+        hasRefused = true
         return true
       }
       room -= 1
@@ -110,6 +116,7 @@ final class EventLoopLoad: @unchecked Sendable {
         counted = now
       }
     }
+    if now - turnEnded > Self.pause { longSince = nil }
     turnBegan = now
     turn += 1
     // What is to be executed is, after the connections that have something.
@@ -122,8 +129,9 @@ final class EventLoopLoad: @unchecked Sendable {
     let last = turnEnded
     (turnBegan, turnEnded, connections) = (nil, end, 0)
     if let limit {
-      if refused > 0 { lastRefusal = end }
-      if isCrowded { waited = max(waited, end - last) }
+      if hasRefused { (lastRefusal, hasRefused) = (end, false) }
+      // Nobody had to wait while there was nothing to do.
+      if isCrowded { waited = max(waited, end - (began - last > Self.pause ? began : last)) }
       if end - windowBegan >= Self.window { self.limit = adjusted(limit, end) }
       sleep(Self.rest)
     } else if end - began > Self.longestTurn && isCrowded {

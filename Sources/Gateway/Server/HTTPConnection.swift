@@ -23,7 +23,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   var watchPlace: Int?
   /// Nil before the connection is open, and when it is closed.
   private var context: ChannelHandlerContext?
-  /// The loop's turn in which the last request was begun with.
+  /// The loop's turn in which the last request came.
   private var turn = 0
   private var state = State.idle
   /// The request that is received or answered. Not a part of the state, with which it would be copied at every look.
@@ -64,7 +64,12 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   private func receive(_ part: RequestPart, _ context: ChannelHandlerContext) {
     parts &+= 1
-    if case .end = part { isBetweenRequests = true } else { isBetweenRequests = false }
+    if case .end = part {
+      isBetweenRequests = true
+      loop.load.begin(&turn)
+    } else {
+      isBetweenRequests = false
+    }
     if isDraining || !pending.isEmpty || !isReady(context) { return pending.append(part) }
     // Not by way of what is pending, which would keep room for it as long as the connection is open.
     isDraining = true
@@ -156,7 +161,6 @@ final class HTTPConnection: ChannelDuplexHandler {
     deadline = .distantFuture
     state = .answering
     let (responder, load) = (loop.responder, loop.load)
-    load.begin(&turn)
     // Before all else: where more come than can be taken, what one of them costs is taken from those that can.
     if load.isWatching, let refusal = responder.refusal(of: request, if: load.isTooMuch) { return send(refusal, context) }
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)

@@ -8,11 +8,13 @@ final class ServingLoop: Sendable {
   let watch: ConnectionWatch
   let bodies: BodyBudget
 
-  /// - Parameter bodyBytes: what the bodies may have together that are held at the same time.
-  init(_ eventLoop: any EventLoop, _ responder: Responder, bodyBytes: Int = Limits.allBodiesBytes) {
+  /// - Parameters:
+  ///   - load: tells what is to be refused.
+  ///   - bodyBytes: what the bodies may have together that are held at the same time.
+  init(_ eventLoop: any EventLoop, _ responder: Responder, load: EventLoopLoad? = nil, bodyBytes: Int = Limits.allBodiesBytes) {
     self.responder = responder
     executor = EventLoopExecutor(eventLoop)
-    load = EventLoopLoad(eventLoop)
+    self.load = load ?? EventLoopLoad(eventLoop)
     watch = ConnectionWatch(eventLoop)
     bodies = BodyBudget(bodyBytes)
   }
