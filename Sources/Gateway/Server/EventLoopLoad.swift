@@ -36,8 +36,9 @@ final class EventLoopLoad: @unchecked Sendable {
   /// What was not taken in time may be taken later, as much as comes in this time.
   static let allowance = TimeAmount.milliseconds(20)
   static let rest = TimeAmount.milliseconds(3)
-  /// A loop between whose turns so much time passed had nothing to do for a while.
-  static let pause = TimeAmount.milliseconds(25)
+  /// A loop between whose turns so much time passed had nothing to do for a while. With less than that it may have waited for the processor:
+  /// with 25 ms, such waits were not seen, and too many were taken.
+  static let pause = TimeAmount.milliseconds(100)
   /// Once nobody was refused for so long, all are taken.
   static let recovery = TimeAmount.milliseconds(1000)
 
