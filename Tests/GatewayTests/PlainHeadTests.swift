@@ -81,6 +81,24 @@ struct PlainHeadTests {
     #expect(read(head) == .notPlain)
   }
 
+  @Test(arguments: -1...1)
+  func `a head is read up to the bound, and left to NIO's parser beyond it`(excess: Int) throws {
+    let rest = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n".utf8.count
+    let value = String(repeating: "x", count: PlainHead.maximumBytes + excess - rest)
+    let head = "GET / HTTP/1.1\r\nHost: a\r\nX: \(value)\r\n\r\n"
+    let length = PlainHead.maximumBytes + excess
+    #expect(head.utf8.count == length)
+    if excess <= 0 {
+      guard case .head(let plain) = read(head + "next") else { throw Failure() }
+      #expect(plain.bytes == length)
+      #expect(read(String(head.dropLast())) == .incomplete)
+    } else {
+      #expect(read(head) == .notPlain)
+      // Whatever comes behind so many bytes without an end, it is too long.
+      #expect(read(String(decoding: head.utf8.prefix(PlainHead.maximumBytes), as: UTF8.self)) == .notPlain)
+    }
+  }
+
   /// Pieces of requests, most of them of plain ones.
   private static let pieces = [
     "Host: a\r\n", "host:b\r\n", "Accept: */*\r\n", "Accept: text/html \t\r\n", "ACCEPT:\r\n", "Content-Length: 3\r\n",

@@ -24,7 +24,7 @@ final class EventLoopLoad: @unchecked Sendable {
   /// How often the limit is judged.
   static let window = TimeAmount.milliseconds(100)
   /// How long a connection may have to wait until the turn that it has its place in is over, where some are refused. With 25 ms it was
-  /// half as long for those who were refused, but an eighth fewer were decided.
+  /// half as long for those who were refused, but a tenth fewer were decided.
   static let longestWait = TimeAmount.milliseconds(40)
   /// What the limit grows by after a window in which none waited longer.
   static let growth = 1.04

@@ -1,3 +1,4 @@
+import Glibc
 import NIOHTTP1
 
 /// Reads the head of a request as nearly all of them are, in one pass over its bytes. NIO's parser makes a text of each name and value
@@ -6,8 +7,8 @@ import NIOHTTP1
 /// What is not as plain as that is left to NIO's parser: whatever has to do with the framing of the body besides one length, or with the
 /// connection, and every character that clients have no reason to send. So there is one answer to the question what a request is, that
 /// parser's, and this reads the same where it reads at all.
-struct PlainHead: Equatable {
-  enum Reading: Equatable {
+package struct PlainHead: Equatable {
+  package enum Reading: Equatable {
     case head(PlainHead)
     /// More of it must come.
     case incomplete
@@ -24,7 +25,7 @@ struct PlainHead: Equatable {
   var bodyBytes: Int
 
   /// Reads the head that the bytes begin with.
-  static func read(_ bytes: UnsafeRawBufferPointer) -> Reading {
+  package static func read(_ bytes: UnsafeRawBufferPointer) -> Reading {
     var reader = Reader(UnsafeRawBufferPointer(rebasing: bytes.prefix(maximumBytes)))
     do throws(Reader.End) {
       return .head(try reader.head())
@@ -79,11 +80,21 @@ private struct Reader {
   }
 
   private mutating func take(_ text: StaticString) throws(End) {
-    let known = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-    let have = bytes[position...].prefix(known.count)
-    guard known.starts(with: have) else { throw .ofPlainness }
-    if have.count < known.count { throw .ofBytes }
-    position += known.count
+    let count = min(text.utf8CodeUnitCount, bytes.count - position)
+    guard let start = bytes.baseAddress, memcmp(start + position, text.utf8Start, count) == 0 else { throw .ofPlainness }
+    if count < text.utf8CodeUnitCount { throw .ofBytes }
+    position += count
+  }
+
+  /// Takes all bytes of a kind that come next; there must be another one behind them.
+  @inline(__always)
+  private mutating func take(all isOfKind: (UInt8) -> Bool) throws(End) -> UnsafeRawBufferPointer {
+    let start = position
+    var end = start
+    while end < bytes.count, isOfKind(bytes[end]) { end += 1 }
+    if end == bytes.count { throw .ofBytes }
+    position = end
+    return UnsafeRawBufferPointer(rebasing: bytes[start..<end])
   }
 
   private mutating func method() throws(End) -> HTTPMethod {
@@ -97,27 +108,27 @@ private struct Reader {
 
   private mutating func target() throws(End) -> String {
     if try peek() != UInt8(ascii: "/") { throw .ofPlainness }
-    let start = position
-    while Self.isOfTarget(try peek()) { position += 1 }
-    let target = String(decoding: bytes[start..<position], as: UTF8.self)
+    let target = String(decoding: try take(all: Self.isOfTarget), as: UTF8.self)
     try take(" ")
     return target
   }
 
   private mutating func name() throws(End) -> UnsafeRawBufferPointer {
-    let start = position
-    while Self.isOfName(try peek()) { position += 1 }
-    if position == start { throw .ofPlainness }
-    let name = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+    let name = try take(all: Self.isOfName)
+    if name.isEmpty { throw .ofPlainness }
     try take(":")
     return name
   }
 
   /// A field's value without the white space before it; the end of its line is taken, too.
   private mutating func value() throws(End) -> UnsafeRawBufferPointer {
-    while Self.isBlank(try peek()) { position += 1 }
+    _ = try take(all: Self.isBlank)
     let start = position
-    while Self.isOfValue(try peek()) { position += 1 }
+    // Eight at once: values are long.
+    while position + 8 <= bytes.count, Self.areOfValue(bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)) {
+      position += 8
+    }
+    _ = try take(all: Self.isOfValue)
     let value = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
     try take("\r\n")
     return value
@@ -140,12 +151,18 @@ private struct Reader {
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
-  private static func isLetterOrDigit(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 26 }
+  private static func isLetterOrDigit(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 || isDigit(byte) }
   private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
   private static func isOfName(_ byte: UInt8) -> Bool {
     isLetterOrDigit(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
   }
   private static func isOfValue(_ byte: UInt8) -> Bool { byte &- 0x20 < 0x5F || byte == UInt8(ascii: "\t") }
+  /// Whether all eight bytes are from 0x20 to 0x7E. Each of the three would otherwise set the highest bit of at least one: bytes from 0x80
+  /// have it set, those below 0x20 get it by the subtraction, 0x7F by the addition.
+  private static func areOfValue(_ bytes: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    return (bytes | (bytes &- ones &* 0x20) | (bytes &+ ones)) & (ones &* 0x80) == 0
+  }
 
   private static func isOfTarget(_ byte: UInt8) -> Bool {
     if isLetterOrDigit(byte) { return true }
