@@ -39,7 +39,7 @@ struct Problem: Error, Sendable {
     self.status = status ?? code.status
     self.detail = detail
     self.errors = errors
-    if let retryAfter { headers.add(name: "Retry-After", value: String(retryAfter)) }
+    if let retryAfter { headers.add(name: "Retry-After", value: retryAfter) }
     if self.status == .unauthorized { headers.add(name: "WWW-Authenticate", value: "Bearer") }
   }
 

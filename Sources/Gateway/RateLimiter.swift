@@ -151,7 +151,14 @@ final class RateLimiter: Sendable {
     let end = (second / Int64(limit.seconds) + 1) * Int64(limit.seconds)
     let used = await use(subject, limit, at: second, windowEnd: end)
     headers.add(name: "RateLimit-Policy", value: quota.policyField)
-    headers.add(name: "RateLimit", value: "\(quota.field)\(max(0, limit.requests - used));t=\(end - second)")
+    quota.field.withBytes { field in
+      headers.add(name: "RateLimit", room: field.count + 2 * TextRoom.longestInteger + 3) { text in
+        text.write(field)
+        text.write(Int64(max(0, limit.requests - used)))
+        text.write(";t=")
+        text.write(end - second)
+      }
+    }
     if used > limit.requests {
       var problem = Problem(
         .rateLimited, "There may be \(limit.requests) such requests in \(limit.seconds) seconds.",

@@ -93,13 +93,13 @@ struct JSONWriter {
     value.withUTF8 { text in
       let isPlain = text.allSatisfy { $0.isPlainInJSON }
       let room = TextRoom.longestString(of: text.count, isPlain: isPlain)
-      append(room: room) { $0.write(string: text, isPlain: isPlain) }
+      bytes.append(room: room) { $0.write(string: text, isPlain: isPlain) }
     }
   }
 
   mutating func element(_ value: some BinaryInteger) {
     separate()
-    append(room: TextRoom.longestInteger) { $0.write(Int64(value)) }
+    bytes.append(room: TextRoom.longestInteger) { $0.write(Int64(value)) }
   }
 
   mutating func element(_ body: (inout JSONWriter) -> Void) {
@@ -128,32 +128,18 @@ struct JSONWriter {
     needsComma = true
   }
 
-  /// A key, and what `write` puts behind it into so much room. Inlined, and with it `write`: as a closure it would keep its text in memory.
+  /// A key, and what `write` puts behind it into so much room.
   @inline(__always)
   private mutating func member(_ key: StaticString, room: Int, _ write: (inout TextRoom) -> Void) {
     let comma = needsComma
     needsComma = true
-    append(room: key.utf8CodeUnitCount + 4 + room) { text in
+    bytes.append(room: key.utf8CodeUnitCount + 4 + room) { text in
       if comma { text.write(UInt8(ascii: ",")) }
       text.write(UInt8(ascii: "\""))
       text.write(key)
       text.write(UInt8(ascii: "\""))
       text.write(UInt8(ascii: ":"))
       write(&text)
-    }
-  }
-
-  /// Makes room once for all that `write` puts there.
-  @inline(__always)
-  private mutating func append(room: Int, _ write: (inout TextRoom) -> Void) {
-    bytes.append(addingCapacity: room) { room in
-      room.withUnsafeMutableBufferPointer { room, count in
-        guard let start = room.baseAddress else { return }
-        var text = TextRoom(start)
-        write(&text)
-        // If that were more than there is room for, the process would be stopped here.
-        count = text.next - start
-      }
     }
   }
 }

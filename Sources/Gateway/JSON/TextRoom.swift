@@ -1,6 +1,6 @@
 import Ticketing
 
-/// Room that was made for a part of a JSON text, and is filled from the front. Whoever made it knew how much goes in at most: asked anew
+/// Room that was made for a part of a text, and is filled from the front. Whoever made it knew how much goes in at most: asked anew
 /// for each byte and each little text, that was most of what a response cost.
 struct TextRoom {
   /// Where the next byte goes.
@@ -105,6 +105,22 @@ struct TextRoom {
     next[0] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10)
     next[1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
     next += 2
+  }
+}
+
+extension [UInt8] {
+  /// Makes room once for all that `write` puts there. Inlined, and with it `write`: as a closure it would keep its text in memory.
+  @inline(__always)
+  mutating func append(room: Int, _ write: (inout TextRoom) -> Void) {
+    append(addingCapacity: room) { room in
+      room.withUnsafeMutableBufferPointer { room, count in
+        guard let start = room.baseAddress else { return }
+        var text = TextRoom(start)
+        write(&text)
+        // If that were more than there is room for, the process would be stopped here.
+        count = text.next - start
+      }
+    }
   }
 }
 

@@ -41,10 +41,12 @@ struct CreateReservation: Sendable {
     let answer = await intake.take(command, partition: known.partition)
     guard case .accepted(let reservation?, let progress, let isReplay) = answer else { throw Problem(answer) }
 
-    headers.add(name: "Location", value: "/v1/reservations/\(id)")
-    if reservation.status.isOpen {
-      headers.add(name: "Retry-After", value: String(retryAfter(progress, ordinal: reservation.ordinal)))
+    let path: StaticString = "/v1/reservations/"
+    headers.add(name: "Location", room: path.utf8CodeUnitCount + TextRoom.longestIdentifier) { text in
+      text.write(path)
+      text.write(id)
     }
+    if reservation.status.isOpen { headers.add(name: "Retry-After", value: retryAfter(progress, ordinal: reservation.ordinal)) }
     if isReplay { headers.add(name: "Idempotent-Replayed", value: "true") }
     return .json(reservation.json(of: known, progress: progress, serverTime: now()), status: .accepted, headers: headers)
   }

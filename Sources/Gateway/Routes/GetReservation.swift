@@ -61,7 +61,7 @@ struct GetReservation: Sendable {
     guard let event = try await directory.event(record.event) else { throw Problem.notFound }
     let progress = await progress(of: record, in: event.partition)
     var headers: ResponseHeaders = ["Cache-Control": "no-store"]
-    if record.status.isOpen { headers.add(name: "Retry-After", value: String(retryAfter(progress, ordinal: record.ordinal))) }
+    if record.status.isOpen { headers.add(name: "Retry-After", value: retryAfter(progress, ordinal: record.ordinal)) }
     if let wait { headers.add(name: "Preference-Applied", value: "wait=\(wait)") }
     return .conditional(
       record.json(of: event, progress: progress, serverTime: now()), tag: record.tag(progress), to: request, headers: headers)

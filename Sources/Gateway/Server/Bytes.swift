@@ -14,7 +14,3 @@ extension Substring {
     return Substring(utf8[start..<utf8.index(start, offsetBy: bytes.count)])
   }
 }
-
-extension [UInt8] {
-  mutating func append(text: StaticString) { text.withUTF8Buffer { append(contentsOf: $0) } }
-}

@@ -2,31 +2,38 @@ import NIOCore
 import NIOHTTP1
 
 extension Response {
+  /// What the head takes besides the header fields and the reason: the rest of its first line, and three more of which none is longer
+  /// than 40 bytes.
+  private static let roomOfRest = 160
+
   /// The response as it is sent, in one buffer: with an encoder of its own for the head, and writes for head, body and end, the same took
-  /// a twentieth of a gateway's time. The head is put together in an array, since each write to the buffer costs as much as five to that.
+  /// a twentieth of a gateway's time.
   /// - Parameter isHead: whether the body is only counted.
   func bytes(isHead: Bool, in allocator: ByteBufferAllocator) -> ByteBuffer {
     let hasBody = status != .noContent && status != .notModified
-    var head: [UInt8] = []
-    head.reserveCapacity(256 + headers.bytes.count)
-    head.append(text: "HTTP/1.1 ")
-    head.append(contentsOf: String(status.code).utf8)
-    head.append(text: " ")
-    head.append(contentsOf: status.reasonPhrase.utf8)
-    head.append(text: "\r\n")
-    head += headers.bytes
-    if hasBody {
-      head.append(text: "Content-Length: ")
-      head.append(contentsOf: String(body.count).utf8)
-      head.append(text: "\r\n")
+    let reason = status.reasonPhrase
+    let room = Self.roomOfRest + reason.utf8.count + headers.bytes.count + (hasBody && !isHead ? body.count : 0)
+    var buffer = allocator.buffer(capacity: room)
+    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { place in
+      guard let start = place.bindMemory(to: UInt8.self).baseAddress else { return 0 }
+      var text = TextRoom(start)
+      text.write("HTTP/1.1 ")
+      text.write(UInt64(status.code))
+      text.write(UInt8(ascii: " "))
+      reason.withBytes { text.write($0) }
+      text.write("\r\n")
+      headers.bytes.withUnsafeBufferPointer { text.write($0) }
+      if hasBody {
+        text.write("Content-Length: ")
+        text.write(UInt64(body.count))
+        text.write("\r\n")
+      }
+      text.write("Date: ")
+      HTTPDate.now().withBytes { text.write($0) }
+      text.write("\r\nServer: TicketHub\r\n\r\n")
+      if hasBody && !isHead { body.withUnsafeBufferPointer { text.write($0) } }
+      return text.next - start
     }
-    head.append(text: "Date: ")
-    head.append(contentsOf: HTTPDate.now().utf8)
-    head.append(text: "\r\nServer: TicketHub\r\n\r\n")
-    let isBodySent = hasBody && !isHead
-    var buffer = allocator.buffer(capacity: head.count + (isBodySent ? body.count : 0))
-    buffer.writeBytes(head)
-    if isBodySent { buffer.writeBytes(body) }
     return buffer
   }
 }

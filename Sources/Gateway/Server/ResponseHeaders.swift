@@ -11,12 +11,24 @@ struct ResponseHeaders: Sendable, ExpressibleByDictionaryLiteral {
   /// - Parameter value: no line break is in it.
   mutating func add(name: StaticString, value: String) {
     assert(!value.utf8.contains { $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") }, "a line break in \(name)")
+    value.withBytes { value in add(name: name, room: value.count) { $0.write(value) } }
+  }
+
+  mutating func add(name: StaticString, value: Int) {
+    add(name: name, room: TextRoom.longestInteger) { $0.write(Int64(value)) }
+  }
+
+  /// A field whose value `write` puts into so much room; no line break is in it.
+  @inline(__always)
+  mutating func add(name: StaticString, room: Int, _ write: (inout TextRoom) -> Void) {
     // All fields of nearly all responses, at once.
     if bytes.isEmpty { bytes.reserveCapacity(256) }
-    bytes.append(text: name)
-    bytes.append(text: ": ")
-    bytes.append(contentsOf: value.utf8)
-    bytes.append(text: "\r\n")
+    bytes.append(room: name.utf8CodeUnitCount + 4 + room) { text in
+      text.write(name)
+      text.write(": ")
+      write(&text)
+      text.write("\r\n")
+    }
   }
 
   mutating func add(contentsOf others: ResponseHeaders) { bytes += others.bytes }
