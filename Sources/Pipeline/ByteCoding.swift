@@ -1,57 +1,83 @@
 import Ticketing
 
 /// Writes numbers and texts one after the other. All numbers are big-endian, so that a dump can be read by eye.
-public struct ByteWriter: Sendable {
-  public private(set) var bytes: [UInt8] = []
+///
+/// Into memory of its own, of which an array is made at the end: to append to an array costs several times as much as what is written.
+public struct ByteWriter: ~Copyable {
+  private var start: UnsafeMutablePointer<UInt8>
+  private var capacity: Int
+  private var count = 0
 
-  public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+  /// - Parameter capacity: for how many bytes there is room at first.
+  public init(capacity: Int = 64) {
+    self.capacity = max(1, capacity)
+    start = .allocate(capacity: self.capacity)
+  }
+
+  deinit { start.deallocate() }
+
+  /// What was written, as a copy.
+  public var bytes: [UInt8] { withBytes { Array($0) } }
+
+  /// Calls `body` with what was written, where it lies.
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    body(UnsafeRawBufferPointer(start: start, count: count))
+  }
 
   public mutating func write<Number: FixedWidthInteger & BitwiseCopyable>(_ value: Number) {
-    // Written where it goes: appending its bytes, as a sequence or one by one, takes several times as long.
-    let size = MemoryLayout<Number>.size
-    bytes.append(addingCapacity: size) { room in
-      room.withUnsafeMutableBufferPointer { room, count in
-        UnsafeMutableRawBufferPointer(room).storeBytes(of: value.bigEndian, toByteOffset: count, as: Number.self)
-        count += size
-      }
-    }
+    room(MemoryLayout<Number>.size).storeBytes(of: value.bigEndian, as: Number.self)
   }
 
-  public mutating func write(raw: [UInt8]) { bytes.append(contentsOf: raw) }
+  public mutating func write(raw: [UInt8]) { raw.withUnsafeBytes { write(raw: $0) } }
 
   /// A text's bytes, and nothing that says how many they are.
-  mutating func write(raw: String) { bytes.append(contentsOf: raw.utf8) }
+  mutating func write(raw text: String) {
+    var text = text
+    text.withUTF8 { write(raw: UnsafeRawBufferPointer($0)) }
+  }
+
+  private mutating func write(raw: UnsafeRawBufferPointer) {
+    guard let first = raw.baseAddress else { return }
+    room(raw.count).copyMemory(from: first, byteCount: raw.count)
+  }
 
   /// A UUID as people read it, and nothing before it.
-  mutating func write(raw: some Identifier) {
-    bytes.append(addingCapacity: 36) { room in
-      room.withUnsafeMutableBufferPointer { room, count in
-        raw.write(into: UnsafeMutableRawBufferPointer(room))
-        count = 36
-      }
-    }
-  }
+  mutating func write(raw id: some Identifier) { id.write(into: UnsafeMutableRawBufferPointer(start: room(36), count: 36)) }
 
   /// Bytes preceded by their number, in 4 bytes.
   public mutating func write(counted: [UInt8]) {
     write(UInt32(counted.count))
-    bytes.append(contentsOf: counted)
+    write(raw: counted)
   }
 
   /// What `body` writes, preceded by its length in bytes, in 4 bytes.
   mutating func writeCounted(_ body: (inout ByteWriter) -> Void) {
-    let start = bytes.count
+    let before = count
     write(UInt32(0))
     body(&self)
-    withUnsafeBytes(of: UInt32(bytes.count - start - 4).bigEndian) { count in
-      for (index, byte) in count.enumerated() { bytes[start + index] = byte }
-    }
+    UnsafeMutableRawPointer(start + before).storeBytes(of: UInt32(count - before - 4).bigEndian, as: UInt32.self)
   }
 
   /// UTF-8 preceded by its length in bytes, in 4 bytes.
   public mutating func write(_ text: String) {
     write(UInt32(text.utf8.count))
-    bytes.append(contentsOf: text.utf8)
+    write(raw: text)
+  }
+
+  /// Where the next so many bytes go.
+  @inline(__always)
+  private mutating func room(_ size: Int) -> UnsafeMutableRawPointer {
+    if size > capacity - count { grow(by: size) }
+    defer { count += size }
+    return UnsafeMutableRawPointer(start + count)
+  }
+
+  private mutating func grow(by size: Int) {
+    capacity = max(capacity * 2, count + size)
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    larger.initialize(from: start, count: count)
+    start.deallocate()
+    start = larger
   }
 }
 

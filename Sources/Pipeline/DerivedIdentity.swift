@@ -52,7 +52,7 @@ public enum DerivedIdentity {
     request.write(0 as UInt8)
     request.write(raw: key)
     var hash = SHA256()
-    request.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    request.withBytes { hash.update(bufferPointer: $0) }
     return uuid(hash)
   }
 

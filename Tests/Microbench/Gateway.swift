@@ -29,8 +29,25 @@ extension Microbenchmark {
   private static let accessToken = AccessToken(
     user: customer(1), session: identity(2), role: .customer, expiresAt: present.adding(seconds: 86_400))
 
-  /// Bodies of requests for tickets.
-  static let requests = [
+  /// Heads and bodies of requests for tickets.
+  static let requests = [head] + bodies
+
+  private static let head = Microbenchmark("request: its head") {
+    let text = """
+      POST /v1/events/\(sample.event.id)/reservations HTTP/1.1\r
+      Host: tickets.example.org\r
+      Authorization: Bearer \(TokenAuthority(secret: Array(1...32)).issue(accessToken))\r
+      Idempotency-Key: 5f0c9a2e-order-17\r
+      Content-Type: application/json\r
+      Content-Length: 52\r
+      \r
+
+      """
+    let bytes = Array(text.utf8)
+    return { keep(bytes.withUnsafeBytes { PlainHead.read($0) }) }
+  }
+
+  private static let bodies = [
     ("2 places", #"{"selection": {"section": "floor", "quantity": 2}}"#),
     ("4 seats", #"{"selection": {"seats": ["hall-3-11", "hall-3-12", "hall-3-13", "hall-3-14"]}}"#),
     (
