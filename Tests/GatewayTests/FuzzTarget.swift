@@ -7,9 +7,9 @@ import Ticketing
 
 /// A request that a fuzzer writes, given to everything that reads a part of one.
 ///
-/// The first byte says what the others are: the body of one of the operations that take one, a request's line and header fields, or a
-/// record of the view, which a client is shown. What is refused is refused with a problem of the contract, never with another
-/// error; what is shown is JSON.
+/// The first byte says what the others are: the body of one of the operations that take one, a request's line and header fields, a whole
+/// request as it is sent, or a record of the view, which a client is shown. What is refused is refused with a problem of the contract,
+/// never with another error; what is shown is JSON; and what a request is does not depend on the pieces in which it comes.
 enum FuzzTarget {
   /// What must hold and does not.
   struct Violation: Error, CustomStringConvertible {
@@ -24,6 +24,7 @@ enum FuzzTarget {
     case UInt8(ascii: "R"): try checkNewReservation(bytes)
     case UInt8(ascii: "A"): try checkProblem { _ = try NewAccount(json: JSONParser.parse(bytes)) }
     case UInt8(ascii: "V"): try checkRecord(bytes)
+    case UInt8(ascii: "P"): try checkPlainHead(bytes)
     default: try checkHead(bytes)
     }
   }
@@ -98,6 +99,20 @@ enum FuzzTarget {
       try require((again?.microseconds ?? .min) / 1000 - time.microseconds / 1000 <= 0, "a time that does not come back")
     }
     if let token = request.fields.authorization { try require(authority.verify(token) == nil, "a forged token") }
+  }
+
+  /// A plain head is read the same however much of the request has come, and not before its end has.
+  private static func checkPlainHead(_ bytes: [UInt8]) throws {
+    guard case .head(let plain) = bytes.withUnsafeBytes({ PlainHead.read($0) }) else { return }
+    try require((1...bytes.count).contains(plain.bytes), "a head of \(plain.bytes) bytes")
+    try require(plain.bodyBytes >= 0, "a body of \(plain.bodyBytes) bytes")
+    for count in 0..<plain.bytes {
+      // Of its own, so that the address sanitizer sees what is read behind it.
+      let part = Array(bytes[..<count])
+      try require(part.withUnsafeBytes { PlainHead.read($0) } == .incomplete, "a head of which \(count) bytes are enough")
+    }
+    let whole = Array(bytes[..<plain.bytes])
+    try require(whole.withUnsafeBytes { PlainHead.read($0) } == .head(plain), "a head that depends on what follows it")
   }
 
   /// Whatever the view has, clients are shown it, or it cannot be read.
