@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import TicketHubTestSupport
 
@@ -10,8 +11,11 @@ import TicketHubTestSupport
   }
 
   @Test func `readiness is shown for each server`() async throws {
-    let health = try await TicketHub.shared().gateway.get("/readyz").decoded(as: Health.self)
-    #expect(health.checks == ["rabbitmq": "ok", "redis": "ok", "postgresql": "ok"])
+    let gateway = try await TicketHub.shared().gateway
+    // On a machine whose disk is busy, PostgreSQL may for a moment not answer in the time that a probe has, and that is then shown.
+    try await eventually("all servers are ready") {
+      try await gateway.get("/readyz").decoded(as: Health.self).checks == ["rabbitmq": "ok", "redis": "ok", "postgresql": "ok"]
+    }
   }
 
   @Test func `the contract is served as JSON and as YAML`() async throws {
