@@ -40,7 +40,7 @@ public enum DerivedIdentity {
       withUnsafeBytes(of: UInt64(partition).bigEndian) { hash.update(bufferPointer: $0) }
       hash.update(data: payload)
     }
-    return DeadLetterID(uuid(hash))
+    return DeadLetterID(uuid(hash.finalize()))
   }
 
   /// From who asks for what. The parts have no zero bytes in them, so they can't run into each other.
@@ -51,14 +51,12 @@ public enum DerivedIdentity {
     path(&request)
     request.write(0 as UInt8)
     request.write(raw: key)
-    var hash = SHA256()
-    request.withBytes { hash.update(bufferPointer: $0) }
-    return uuid(hash)
+    return uuid(request.sha256)
   }
 
   /// A UUID of version 8 (RFC 9562, 5.8), from the first bytes of a SHA-256.
-  private static func uuid(_ hash: SHA256) -> UInt128 {
-    let value = hash.finalize().withUnsafeBytes { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
+  private static func uuid(_ hash: SHA256.Digest) -> UInt128 {
+    let value = hash.withUnsafeBytes { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
     let versionAndVariant = UInt128(0xF000) << 64 | UInt128(0b11) << 62
     return value & ~versionAndVariant | UInt128(0x8000) << 64 | UInt128(0b10) << 62
   }

@@ -11,7 +11,7 @@ public enum HashChain {
   public static func origin(of event: Event) -> Hash {
     var writer = ByteWriter()
     writer.write(event)
-    return writer.hash
+    return Array(writer.sha256)
   }
 
   /// The hash over all that an event was when it was created.
@@ -26,17 +26,6 @@ public enum HashChain {
     writer.write(decidedAt.microseconds)
     writer.write(counted: command)
     writer.write(counted: outcome)
-    return writer.hash
-  }
-}
-
-extension ByteWriter {
-  /// The SHA-256 of what was written.
-  fileprivate var hash: HashChain.Hash {
-    withBytes { bytes in
-      var hash = SHA256()
-      hash.update(bufferPointer: bytes)
-      return Array(hash.finalize())
-    }
+    return Array(writer.sha256)
   }
 }

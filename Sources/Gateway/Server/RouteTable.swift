@@ -102,6 +102,7 @@ struct RouteTable: Sendable {
   /// Where a path's segments lie; empty ones are none.
   private static func segments(of path: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
     var segments: [Range<Int>] = []
+    // More than any path of the contract has: room that grew with each would be allocated several times a request.
     segments.reserveCapacity(8)
     var start = 0
     for end in 0...path.count where end == path.count || path[end] == UInt8(ascii: "/") {
