@@ -40,8 +40,8 @@ public struct LoadPlan: Sendable {
   /// The share of requests, 0 to 1, that name their seats instead of taking the best available. Only where there are seats.
   public var namedSeatsShare = 0.1
   public var following = Following.wait(seconds: 10)
-  /// Connections that follow reservations.
-  public var followers = 32
+  /// Connections that follow reservations. With fewer than ask for them, outcomes are seen later than they can be.
+  public var followers = 64
   /// How often a request that was refused with 503 or 429 is sent again, after `Retry-After`. Default: 3 in a closed loop, else 0.
   public var retries: Int?
   /// After this long without an answer a request's fate is unknown; it is sent again with the same key.

@@ -23,7 +23,7 @@ struct LoadCommand: AsyncParsableCommand {
   @Option(help: "The most tickets that a request asks for.") var tickets: Int = 4
   @Option(help: "Which part of the requests names its seats, 0 to 1, where there are seats.") var named: Double = 0.1
   @Flag(help: "Poll after Retry-After instead of Prefer: wait.") var poll = false
-  @Option(help: "Connections that follow the reservations.") var followers: Int = 32
+  @Option(help: "Connections that follow the reservations; as many as --connections.") var followers: Int?
   @Option(help: "The same seed asks for the same tickets.") var seed: UInt64 = .random(in: 1...999_999)
   @Option(help: "Write the report as JSON to this file.") var json: String?
   @Option(help: "Write the report with charts to this file.") var html: String?
@@ -32,7 +32,7 @@ struct LoadCommand: AsyncParsableCommand {
     guard customers > 0 else { throw ValidationError("--customers must be at least 1") }
     guard (1...100).contains(tickets) else { throw ValidationError("--tickets may be 1 to 100") }
     guard (0...1).contains(named) else { throw ValidationError("--named may be 0 to 1") }
-    guard connections > 0, followers > 0 else { throw ValidationError("--connections and --followers must be at least 1") }
+    guard connections > 0, followers ?? 1 > 0 else { throw ValidationError("--connections and --followers must be at least 1") }
     // What is no number is in no range.
     if let rate, !(rate > 0 && rate <= 1_000_000) { throw ValidationError("--rate must be above 0, and at most 1000000") }
     if let seconds {
@@ -77,7 +77,7 @@ struct LoadCommand: AsyncParsableCommand {
     var plan = LoadPlan(target: url, event: sale, requests: max(1, requests))
     if let rate { plan.shape = .open(ratePerSecond: rate) }
     plan.connections = connections
-    plan.followers = followers
+    plan.followers = followers ?? connections
     plan.ticketsPerRequest = 1...tickets
     plan.namedSeatsShare = named
     plan.following = poll ? .poll : .wait(seconds: 10)
