@@ -10,7 +10,8 @@ struct EventLoopLoadTests {
     private let loop = EmbeddedEventLoop()
     private var now = NIODeadline.uptimeNanoseconds(0)
     private(set) var rested = TimeAmount.zero
-    private lazy var load = EventLoopLoad(loop, now: { self.now }) { time in
+    var open = 10_000
+    private lazy var load = EventLoopLoad(loop, open: { self.open }, now: { self.now }) { time in
       self.rested = self.rested + time
       self.now = self.now + time
     }
@@ -175,6 +176,24 @@ struct EventLoopLoadTests {
     #expect(loop.limit == nil)
   }
 
+  @Test func `clients that ask again once they are answered wait for one another, and nobody is refused`() {
+    loop.open = 200
+    #expect((0..<1000).allSatisfy { _ in loop.turn(100, requests: 200) == 0 })
+    #expect((0..<1000).allSatisfy { _ in loop.turn(50) == 0 }, "all of them could have been answered in two such turns")
+    for _ in 0..<7 { loop.turn(51) }
+    #expect(loop.limit != nil)
+  }
+
+  @Test func `once no more are connected than can be answered, all are taken`() {
+    loop.overload()
+    loop.open = 501
+    loop.turns(7, for: 0.2)
+    #expect(loop.limit != nil, "each took a fifth of a millisecond")
+    loop.open = 500
+    loop.turns(7, for: 0.2)
+    #expect(loop.limit == nil)
+  }
+
   @Test func `with few requests a turn is long because something takes long, and nobody is refused`() {
     #expect((0..<1000).allSatisfy { _ in loop.turn(50, requests: 63) == 0 })
   }
@@ -190,7 +209,7 @@ struct RefusedConnectionTests {
   private func client() throws -> Client {
     let eventLoop = EmbeddedEventLoop()
     nonisolated(unsafe) var now = NIODeadline.uptimeNanoseconds(0)
-    let load = EventLoopLoad(eventLoop, now: { now }, sleep: { _ in })
+    let load = EventLoopLoad(eventLoop, open: { 10_000 }, now: { now }, sleep: { _ in })
     for _ in 0..<7 {
       for _ in 0..<100 {
         var newcomer = 0

@@ -12,6 +12,9 @@ final class ConnectionWatch: @unchecked Sendable {
   private var connections: [HTTPConnection] = []
   private var isLooking = false
 
+  /// How many connections are open.
+  var count: Int { connections.count }
+
   init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
   func add(_ connection: HTTPConnection) {

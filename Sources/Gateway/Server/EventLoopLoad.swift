@@ -6,9 +6,10 @@ import NIOCore
 /// A loop serves all connections that have something for it, one after the other, and then looks again: that is a turn. What comes
 /// meanwhile waits in the system, where nobody sees it. A spike makes a turn long, and is absorbed. Where turns stay long, more comes
 /// than can be answered, everybody waits for as long as a turn, and those who are only to be refused wait as long as the others
-/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Then no more than so many requests a second are taken: fewer after
-/// a tenth of a second in which somebody waited for long, more after one in which nobody did. What is taken comes evenly then, however
-/// unevenly it is asked for: where it was a part of what came, each burst made the next one.
+/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Where so many are connected that this may take too
+/// long, no more than so many requests a second are taken then: fewer after a tenth of a second in which somebody waited for long, more
+/// after one in which nobody did. What is taken comes evenly, however unevenly it is asked for: where it was a part of what came, each
+/// burst made the next one.
 ///
 /// A loop that refuses rests between its turns. What a turn costs by itself, most of it the system's for waking up, is then shared by
 /// more connections: without the rest, a refusal cost as much as a reservation.
@@ -17,6 +18,9 @@ import NIOCore
 final class EventLoopLoad: @unchecked Sendable {
   /// How long a turn may take.
   static let longestTurn = TimeAmount.milliseconds(12)
+  /// How long a turn may take in which all ask that are connected. Where none can be longer, nobody waits for longer than two of them, and
+  /// nobody is refused: so many clients that each ask again once they are answered make turns long, but not ever longer.
+  static let longestTurnOfAll = TimeAmount.milliseconds(100)
   /// For how long turns may be longer. What comes meanwhile makes the next ones longer still, and takes as long again to be served.
   static let patience = TimeAmount.milliseconds(100)
   /// A turn in which fewer connections ask is long because something takes long, and not because too many come.
@@ -45,6 +49,8 @@ final class EventLoopLoad: @unchecked Sendable {
   private let eventLoop: any EventLoop
   private let now: () -> NIODeadline
   private let sleep: (TimeAmount) -> Void
+  /// How many connections are open.
+  private let open: () -> Int
   /// When the turn that is under way began with requests; nil between turns.
   private var turnBegan: NIODeadline?
   /// The number of the turn that is under way, or was last; from 1.
@@ -63,17 +69,22 @@ final class EventLoopLoad: @unchecked Sendable {
   private var hasRefused = false
   private var lastRefusal: NIODeadline
   private var windowBegan: NIODeadline
+  /// How long each connection took of the turn after which the limit was set.
+  private var cost = TimeAmount.zero
   /// The longest that a connection may have waited in this window.
   private var waited = TimeAmount.zero
   /// How many were taken and refused of those that may be: in this window, or since ``longSince``.
   private var (taken, refused) = (0, 0)
 
-  /// - Parameter sleep: blocks the thread.
+  /// - Parameters:
+  ///   - open: gives how many connections are open.
+  ///   - sleep: blocks the thread.
   init(
-    _ eventLoop: any EventLoop, now: @escaping () -> NIODeadline = { .now() },
+    _ eventLoop: any EventLoop, open: @escaping () -> Int, now: @escaping () -> NIODeadline = { .now() },
     sleep: @escaping (TimeAmount) -> Void = { _ = usleep(UInt32($0.nanoseconds / 1000)) }
   ) {
     self.eventLoop = eventLoop
+    self.open = open
     self.now = now
     self.sleep = sleep
     turnEnded = now()
@@ -126,7 +137,8 @@ final class EventLoopLoad: @unchecked Sendable {
 
   private func endTurn() {
     guard let began = turnBegan else { return }
-    let (end, isCrowded) = (now(), connections >= Self.few)
+    let (end, asked) = (now(), connections)
+    let isCrowded = asked >= Self.few
     let last = turnEnded
     (turnBegan, turnEnded, connections) = (nil, end, 0)
     if let limit {
@@ -135,15 +147,18 @@ final class EventLoopLoad: @unchecked Sendable {
       if isCrowded { waited = max(waited, end - (began - last > Self.pause ? began : last)) }
       if end - windowBegan >= Self.window { self.limit = adjusted(limit, end) }
       sleep(Self.rest)
-    } else if end - began > Self.longestTurn && isCrowded {
-      judge(end)
+    } else if isCrowded && end - began > Self.longestTurn && isTooLongForAll((end - began) / asked) {
+      judge(end, cost: (end - began) / asked)
     } else {
       longSince = nil
     }
   }
 
+  /// Whether a turn is too long in which all ask and each takes so long.
+  private func isTooLongForAll(_ cost: TimeAmount) -> Bool { cost * open() > Self.longestTurnOfAll }
+
   /// After a turn that was too long. What was taken is counted from the end of the first of them, which may be a spike by itself.
-  private func judge(_ end: NIODeadline) {
+  private func judge(_ end: NIODeadline, cost: TimeAmount) {
     guard let since = longSince else {
       (longSince, taken) = (end, 0)
       return
@@ -152,13 +167,14 @@ final class EventLoopLoad: @unchecked Sendable {
     // That was too much.
     limit = max(Self.least, Double(taken) / (end - since).seconds)
     longSince = nil
-    (room, counted, lastRefusal) = (0, end, end)
+    (room, counted, lastRefusal, self.cost) = (0, end, end, cost)
     beginWindow(end)
   }
 
-  /// The limit after this window.
-  private func adjusted(_ limit: Double, _ end: NIODeadline) -> Double {
+  /// The limit after this window; nil if there are no longer so many that one is needed.
+  private func adjusted(_ limit: Double, _ end: NIODeadline) -> Double? {
     defer { beginWindow(end) }
+    if !isTooLongForAll(cost) { return nil }
     if waited > Self.longestWait {
       return max(Self.least, limit * max(Self.leftAtLeast, pow(Self.longestWait.seconds / waited.seconds, Self.shrinking)))
     }
@@ -170,5 +186,6 @@ final class EventLoopLoad: @unchecked Sendable {
 }
 
 extension TimeAmount {
+  fileprivate static func / (time: Self, count: Int) -> Self { .nanoseconds(time.nanoseconds / Int64(count)) }
   fileprivate var seconds: Double { Double(nanoseconds) / 1e9 }
 }

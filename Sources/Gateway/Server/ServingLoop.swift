@@ -14,8 +14,9 @@ final class ServingLoop: Sendable {
   init(_ eventLoop: any EventLoop, _ responder: Responder, load: EventLoopLoad? = nil, bodyBytes: Int = Limits.allBodiesBytes) {
     self.responder = responder
     executor = EventLoopExecutor(eventLoop)
-    self.load = load ?? EventLoopLoad(eventLoop)
-    watch = ConnectionWatch(eventLoop)
+    let watch = ConnectionWatch(eventLoop)
+    self.watch = watch
+    self.load = load ?? EventLoopLoad(eventLoop, open: { watch.count })
     bodies = BodyBudget(bodyBytes)
   }
 }
