@@ -17,9 +17,14 @@ struct EventLoopLoadTests {
     }
     var limit: Double? { load.limit }
 
-    /// A turn with a request of each of so many connections, all of which may be refused. Gives how many of them are.
+    /// A turn with a request of each of so many connections, all of which may be refused, and with as many as look only. Gives how many
+    /// are refused.
     @discardableResult
-    func turn(_ milliseconds: Int64, requests: Int = 100) -> Int {
+    func turn(_ milliseconds: Int64, requests: Int = 100, looks: Int = 0) -> Int {
+      for _ in 0..<looks {
+        var newcomer = 0
+        load.begin(&newcomer)
+      }
       let refused = (0..<requests).count { _ in
         var newcomer = 0
         load.begin(&newcomer)
@@ -45,10 +50,10 @@ struct EventLoopLoadTests {
 
     /// Turns for so long, each with its rest. Gives how many were taken of those that asked.
     @discardableResult
-    func turns(_ milliseconds: Int64, for seconds: Double, requests: Int = 100) -> Int {
+    func turns(_ milliseconds: Int64, for seconds: Double, requests: Int = 100, looks: Int = 0) -> Int {
       let end = now + .nanoseconds(Int64(seconds * 1e9))
       var taken = 0
-      while now < end { taken += requests - turn(milliseconds, requests: requests) }
+      while now < end { taken += requests - turn(milliseconds, requests: requests, looks: looks) }
       return taken
     }
   }
@@ -105,6 +110,18 @@ struct EventLoopLoadTests {
     #expect(loop.turn(20) == 100, "there was no time for one more yet")
     let taken = loop.turns(7, for: 0.2)
     #expect(abs(Double(taken) - 0.2 * 600 / 0.12) < 100)
+  }
+
+  @Test func `where all only look until the sale opens, as many may buy then`() throws {
+    for _ in 0..<7 { loop.turn(20, requests: 0, looks: 100) }
+    #expect(abs(try #require(loop.limit) - 600 / 0.12) < 1)
+  }
+
+  @Test func `however long all wait, as many may buy as only look`() throws {
+    loop.overload()
+    loop.turns(97, for: 10, requests: 400, looks: 200)
+    let taken = loop.turns(97, for: 10, requests: 400, looks: 200)
+    #expect((18_000...22_000).contains(taken), "as many as look in a hundred turns")
   }
 
   @Test func `what is taken comes evenly, however unevenly it is asked for`() throws {

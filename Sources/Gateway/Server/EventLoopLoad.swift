@@ -73,8 +73,9 @@ final class EventLoopLoad: @unchecked Sendable {
   private var cost = TimeAmount.zero
   /// The longest that a connection may have waited in this window.
   private var waited = TimeAmount.zero
-  /// How many were taken and refused of those that may be: in this window, or since ``longSince``.
-  private var (taken, refused) = (0, 0)
+  /// How many have asked in the turns that are over, and how many were taken and refused of those that may be: in this window, or since
+  /// ``longSince``.
+  private var (asked, taken, refused) = (0, 0, 0)
 
   /// - Parameters:
   ///   - open: gives how many connections are open.
@@ -137,9 +138,9 @@ final class EventLoopLoad: @unchecked Sendable {
 
   private func endTurn() {
     guard let began = turnBegan else { return }
-    let (end, asked) = (now(), connections)
-    let isCrowded = asked >= Self.few
-    let last = turnEnded
+    let (end, isCrowded) = (now(), connections >= Self.few)
+    let (last, cost) = (turnEnded, (end - began) / max(1, connections))
+    asked += connections
     (turnBegan, turnEnded, connections) = (nil, end, 0)
     if let limit {
       if hasRefused { (lastRefusal, hasRefused) = (end, false) }
@@ -147,8 +148,8 @@ final class EventLoopLoad: @unchecked Sendable {
       if isCrowded { waited = max(waited, end - (began - last > Self.pause ? began : last)) }
       if end - windowBegan >= Self.window { self.limit = adjusted(limit, end) }
       sleep(Self.rest)
-    } else if isCrowded && end - began > Self.longestTurn && isTooLongForAll((end - began) / asked) {
-      judge(end, cost: (end - began) / asked)
+    } else if isCrowded && end - began > Self.longestTurn && isTooLongForAll(cost) {
+      judge(end, cost: cost)
     } else {
       longSince = nil
     }
@@ -157,15 +158,15 @@ final class EventLoopLoad: @unchecked Sendable {
   /// Whether a turn is too long in which all ask and each takes so long.
   private func isTooLongForAll(_ cost: TimeAmount) -> Bool { cost * open() > Self.longestTurnOfAll }
 
-  /// After a turn that was too long. What was taken is counted from the end of the first of them, which may be a spike by itself.
+  /// After a turn that was too long. Who asked is counted from the end of the first of them, which may be a spike by itself.
   private func judge(_ end: NIODeadline, cost: TimeAmount) {
     guard let since = longSince else {
-      (longSince, taken) = (end, 0)
+      (longSince, asked) = (end, 0)
       return
     }
     if end - since <= Self.patience { return }
-    // That was too much.
-    limit = max(Self.least, Double(taken) / (end - since).seconds)
+    // That was too much. Those who can't be refused count too: just before a sale there is nobody else.
+    limit = max(Self.least, Double(asked) / (end - since).seconds)
     longSince = nil
     (room, counted, lastRefusal, self.cost) = (0, end, end, cost)
     beginWindow(end)
@@ -175,14 +176,15 @@ final class EventLoopLoad: @unchecked Sendable {
   private func adjusted(_ limit: Double, _ end: NIODeadline) -> Double? {
     defer { beginWindow(end) }
     if !isTooLongForAll(cost) { return nil }
-    if waited > Self.longestWait {
+    // Where more than half of those that are served can't be refused, it is they who make everybody wait.
+    if waited > Self.longestWait && taken * 2 >= asked - refused {
       return max(Self.least, limit * max(Self.leftAtLeast, pow(Self.longestWait.seconds / waited.seconds, Self.shrinking)))
     }
     // Where it leaves nobody out it need not grow.
     return refused > 0 ? limit * Self.growth : limit
   }
 
-  private func beginWindow(_ time: NIODeadline) { (windowBegan, waited, taken, refused) = (time, .zero, 0, 0) }
+  private func beginWindow(_ time: NIODeadline) { (windowBegan, waited, asked, taken, refused) = (time, .zero, 0, 0, 0) }
 }
 
 extension TimeAmount {
