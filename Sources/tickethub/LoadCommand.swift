@@ -24,6 +24,8 @@ struct LoadCommand: AsyncParsableCommand {
   @Option(help: "Which part of the requests names its seats, 0 to 1, where there are seats.") var named: Double = 0.1
   @Flag(help: "Poll after Retry-After instead of Prefer: wait.") var poll = false
   @Option(help: "Connections that follow the reservations; as many as --connections.") var followers: Int?
+  @Option(help: "How often who is refused for now asks again, after Retry-After; 3 times in a closed loop, else never.")
+  var retries: Int?
   @Option(help: "The same seed asks for the same tickets.") var seed: UInt64 = .random(in: 1...999_999)
   @Option(help: "Write the report as JSON to this file.") var json: String?
   @Option(help: "Write the report with charts to this file.") var html: String?
@@ -33,6 +35,7 @@ struct LoadCommand: AsyncParsableCommand {
     guard (1...100).contains(tickets) else { throw ValidationError("--tickets may be 1 to 100") }
     guard (0...1).contains(named) else { throw ValidationError("--named may be 0 to 1") }
     guard connections > 0, followers ?? 1 > 0 else { throw ValidationError("--connections and --followers must be at least 1") }
+    if let retries, retries < 0 { throw ValidationError("--retries must be at least 0") }
     // What is no number is in no range.
     if let rate, !(rate > 0 && rate <= 1_000_000) { throw ValidationError("--rate must be above 0, and at most 1000000") }
     if let seconds {
@@ -81,6 +84,7 @@ struct LoadCommand: AsyncParsableCommand {
     plan.ticketsPerRequest = 1...tickets
     plan.namedSeatsShare = named
     plan.following = poll ? .poll : .wait(seconds: 10)
+    plan.retries = retries
     plan.seed = seed
     return plan
   }

@@ -11,6 +11,8 @@ struct EventLoopLoadTests {
     private var now = NIODeadline.uptimeNanoseconds(0)
     private(set) var rested = TimeAmount.zero
     var open = 10_000
+    /// After how many seconds they are to come again that were refused in the last turn.
+    private(set) var told: [Int] = []
     private lazy var load = EventLoopLoad(loop, open: { self.open }, now: { self.now }) { time in
       self.rested = self.rested + time
       self.now = self.now + time
@@ -25,14 +27,14 @@ struct EventLoopLoadTests {
         var newcomer = 0
         load.begin(&newcomer)
       }
-      let refused = (0..<requests).count { _ in
+      told = (0..<requests).compactMap { _ in
         var newcomer = 0
         load.begin(&newcomer)
-        return load.isWatching && load.isTooMuch()
+        return load.isWatching ? load.refuse() : nil
       }
       now = now + .milliseconds(milliseconds)
       loop.run()
-      return refused
+      return told.count
     }
 
     /// A turn in which one connection is handled a thousand requests.
@@ -117,20 +119,31 @@ struct EventLoopLoadTests {
     #expect(abs(try #require(loop.limit) - 600 / 0.12) < 1)
   }
 
-  @Test func `however long all wait, as many may buy as only look`() throws {
+  @Test func `however long all wait, half of the time is for those who buy`() {
     loop.overload()
     loop.turns(97, for: 10, requests: 400, looks: 200)
     let taken = loop.turns(97, for: 10, requests: 400, looks: 200)
-    #expect((18_000...22_000).contains(taken), "as many as look in a hundred turns")
+    #expect((14_000...16_000).contains(taken), "a quarter of those who ask in a hundred turns: each takes three times as long")
   }
 
   @Test func `what is taken comes evenly, however unevenly it is asked for`() throws {
     loop.overload()
     _ = loop.turns(7, for: 0.05)
+    loop.turn(80, requests: 3000)
     let limit = try #require(loop.limit)
-    loop.pass(80)
     let taken = 3000 - loop.turn(7, requests: 3000)
     #expect(abs(Double(taken) - limit * EventLoopLoad.allowance.inSeconds) <= 1)
+  }
+
+  @Test func `a burst after a pause is taken as if some of it had come before`() throws {
+    for pause in [60, 500] as [Int64] {
+      loop.overload()
+      _ = loop.turns(7, for: 0.05)
+      let limit = try #require(loop.limit)
+      loop.pass(pause)
+      let taken = 3000 - loop.turn(7, requests: 3000)
+      #expect(abs(Double(taken) - limit * min(0.001 * Double(pause + 3), EventLoopLoad.longestAllowance.inSeconds)) <= 1)
+    }
   }
 
   @Test func `the longer one waited, the fewer are taken after it, to a limit`() throws {
@@ -148,9 +161,8 @@ struct EventLoopLoadTests {
     #expect(parts[3] >= EventLoopLoad.leftAtLeast * EventLoopLoad.leftAtLeast - 1e-9)
   }
 
-  @Test func `as long as waits are long, ever fewer are taken, and never none`() throws {
-    loop.overload()
-    loop.turns(300, for: 60)
+  @Test func `however long turns take, some are taken`() {
+    for _ in 0..<2 { loop.turn(10_000) }
     #expect(loop.limit == EventLoopLoad.least)
     #expect(loop.turns(97, for: 10) > 100)
   }
@@ -161,6 +173,18 @@ struct EventLoopLoadTests {
     loop.turns(7, for: 1)
     let after = try #require(loop.limit)
     #expect(after > before * 1.3 && after < before * 1.5)
+  }
+
+  @Test func `who is refused is told a time at which there is room`() throws {
+    loop.overload()
+    let limit = try #require(loop.limit)
+    loop.turn(7, requests: 10 * Int(limit))
+    var told = loop.told.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    #expect(told.keys.sorted() == Array(1...11))
+    #expect(told.removeValue(forKey: 1)! <= 1 && told.removeValue(forKey: 11) != nil)
+    #expect(told.values.allSatisfy { abs(Double($0) - limit) <= 1 }, "as many in a second as are taken")
+    loop.turn(7, requests: 100 * Int(limit))
+    #expect(loop.told.allSatisfy { (1...ReturnTimes.longest).contains($0) })
   }
 
   @Test func `a loop that refuses rests after each turn`() {

@@ -54,7 +54,7 @@ struct Client {
     }
     let done: RouteTable.Handler = { _ in Response(status: .ok) }
     table.on(.GET, "/crowded", done)
-    table.on(.POST, "/crowded", refuse: { Response(status: .serviceUnavailable) }, done)
+    table.on(.POST, "/crowded", refuse: { _ in Response(status: .serviceUnavailable) }, done)
     table.on(.POST, "/count") { Response(status: .ok, body: Array(String($0.body.readableBytes).utf8)) }
     table.on(.GET, "/nothing") { _ in Response(status: .noContent) }
     let wait: RouteTable.Handler = { _ in

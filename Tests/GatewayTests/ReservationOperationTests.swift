@@ -88,7 +88,7 @@ struct ReservationOperationTests {
     let answer = try #require(gateway.refuse(.post, path))
     #expect(answer.status == 503)
     #expect(answer.code == "overloaded")
-    #expect(answer.headers[.retryAfter] != nil)
+    #expect(answer.headers[.retryAfter] == "7")
     #expect(gateway.publisher.messages.isEmpty)
     let metrics = gateway.metrics.text
     #expect(metrics.contains(#"tickethub_intake_commands_total{outcome="shed"} 1"#))

@@ -57,7 +57,7 @@ struct TestGateway {
 
   /// What a request is told where more come than can be taken; nil if its kind always is taken.
   func refuse(_ method: HTTPRequest.Method, _ path: String) -> Answer? {
-    responder.refusal(of: .sample(method, path)) { true }.map(Answer.init)
+    responder.refusal(of: .sample(method, path)) { 7 }.map(Answer.init)
   }
 
   /// The ids of all that is listed, page by page.

@@ -11,21 +11,21 @@ struct CreateReservation: Sendable {
   let intake: Intake
   let now: @Sendable () -> Timestamp
 
-  /// What most requests of a rush are answered, put together once.
-  private static let overloaded = Problem(.refused(nil, backlog: 0)).response
+  /// What most requests of a rush are answered, put together once; by after how many seconds they are to be sent again.
+  private static let overloaded = (0...ReturnTimes.longest).map { Problem.overloaded(retryAfter: max(1, $0)).response }
 
   func add(to table: inout RouteTable) {
-    table.on(.POST, "/v1/events/{event_id}/reservations", refuse: { refuse() }, create)
+    table.on(.POST, "/v1/events/{event_id}/reservations", refuse: refuse, create)
   }
 
   /// Answers a request of which nothing is known, since more come than can be taken.
-  private func refuse() -> Response {
+  @Sendable private func refuse(retryAfter seconds: Int) -> Response {
     intake.shed()
-    return Self.overloaded
+    return Self.overloaded[seconds]
   }
 
   @Sendable private func create(_ request: Request) async throws -> Response {
-    if intake.isFull { return refuse() }
+    if intake.isFull { return refuse(retryAfter: 2) }
     let user = try authenticator.user(of: request)
     var headers = try await limiter.admit(commandOf: user.user, request)
     let event: EventID = try request.identifier("event_id")
@@ -78,15 +78,17 @@ struct CreateReservation: Sendable {
 }
 
 extension Problem {
+  fileprivate static func overloaded(retryAfter seconds: Int) -> Problem {
+    Problem(.overloaded, "More requests are waiting than can be taken. Nothing was queued.", retryAfter: seconds)
+  }
+
   /// For a command that was not accepted.
   init(_ answer: Intake.Answer) {
     switch answer {
     case .keyReused: self.init(.idempotencyKeyReused, "The key was used for another request before.")
     case .refused(let progress, let backlog):
       let seconds = progress.map { $0.rate > 0 ? Double(backlog) / $0.rate : 1 } ?? 2
-      self.init(
-        .overloaded, "More requests are waiting than can be taken. Nothing was queued.",
-        retryAfter: Int(min(120, max(1, seconds.rounded(.up)))))
+      self = .overloaded(retryAfter: Int(min(120, max(1, seconds.rounded(.up)))))
     case .unavailable: self.init(.unavailable, "Requests can't be taken at the moment. Nothing was queued.", retryAfter: 2)
     case .unknown, .accepted:
       self.init(

@@ -10,6 +10,7 @@ import NIOCore
 /// long, no more than so many requests a second are taken then: fewer after a tenth of a second in which somebody waited for long, more
 /// after one in which nobody did. What is taken comes evenly, however unevenly it is asked for: where it was a part of what came, each
 /// burst made the next one.
+/// Those who are refused and those who only look, which nobody can be kept from, may have half of the time.
 ///
 /// A loop that refuses rests between its turns. What a turn costs by itself, most of it the system's for waking up, is then shared by
 /// more connections: without the rest, a refusal cost as much as a reservation.
@@ -35,10 +36,13 @@ final class EventLoopLoad: @unchecked Sendable {
   /// By which power of how many times longer one waited the limit shrinks, and what is left of it at least. With the double, a moment in
   /// which something else had the processor cost a second of the sale.
   static let (shrinking, leftAtLeast) = (0.1, 0.85)
-  /// However many come, the limit is no lower.
+  /// The first limit is no lower.
   static let least = 100.0
-  /// What was not taken in time may be taken later, as much as comes in this time.
-  static let allowance = TimeAmount.milliseconds(20)
+  /// How many are refused or only look in the time that one takes that is taken, about.
+  static let othersForOne = 3
+  /// What was not taken in time may be taken later, as much as comes in this time; and where nobody was refused for longer, as much as may
+  /// be taken in that time, up to the longest: who is told to come again in whole seconds comes in bursts, with pauses between them.
+  static let (allowance, longestAllowance) = (TimeAmount.milliseconds(20), TimeAmount.milliseconds(100))
   static let rest = TimeAmount.milliseconds(3)
   /// A loop between whose turns so much time passed had nothing to do for a while. With less than that it may have waited for the processor:
   /// with 25 ms, such waits were not seen, and too many were taken.
@@ -65,6 +69,7 @@ final class EventLoopLoad: @unchecked Sendable {
   /// How many may be taken now, of those for which there was time until ``counted``.
   private var room = 0.0
   private var counted: NIODeadline
+  private var returnTimes: ReturnTimes
   /// Whether somebody was refused since the last turn's end, and the end of the last turn in which somebody was.
   private var hasRefused = false
   private var lastRefusal: NIODeadline
@@ -73,9 +78,9 @@ final class EventLoopLoad: @unchecked Sendable {
   private var cost = TimeAmount.zero
   /// The longest that a connection may have waited in this window.
   private var waited = TimeAmount.zero
-  /// How many have asked in the turns that are over, and how many were taken and refused of those that may be: in this window, or since
-  /// ``longSince``.
-  private var (asked, taken, refused) = (0, 0, 0)
+  /// How many have asked in the turns that are over, in this window or since ``longSince``; and how many were taken in this window of those
+  /// that may be refused.
+  private var (asked, taken) = (0, 0)
 
   /// - Parameters:
   ///   - open: gives how many connections are open.
@@ -89,7 +94,7 @@ final class EventLoopLoad: @unchecked Sendable {
     self.now = now
     self.sleep = sleep
     turnEnded = now()
-    (counted, lastRefusal, windowBegan) = (turnEnded, turnEnded, turnEnded)
+    (counted, lastRefusal, windowBegan, returnTimes) = (turnEnded, turnEnded, turnEnded, ReturnTimes(at: turnEnded))
   }
 
   /// To be called for each request as it has come: where sockets are read, so that a turn has its rest between two looks at them, and not
@@ -105,18 +110,18 @@ final class EventLoopLoad: @unchecked Sendable {
   /// Whether it must be told of requests that may be refused.
   var isWatching: Bool { limit != nil || longSince != nil }
 
-  /// Whether the next one is to be refused of the requests that may be. To be called once for each of them while ``isWatching``.
-  func isTooMuch() -> Bool {
-    if limit != nil {
+  /// After how many seconds the next one is to ask again of the requests that may be refused; nil if it is taken. To be called once for
+  /// each of them while ``isWatching``.
+  func refuse() -> Int? {
+    if let limit {
       if room < 1 {
-        refused += 1
         hasRefused = true
-        return true
+        return returnTimes.take(at: counted, rate: limit)
       }
       room -= 1
     }
     taken += 1
-    return false
+    return nil
   }
 
   private func beginTurn() {
@@ -125,7 +130,8 @@ final class EventLoopLoad: @unchecked Sendable {
       if now - lastRefusal > Self.recovery {
         self.limit = nil
       } else {
-        room = min(max(1, limit * Self.allowance.seconds), room + limit * (now - counted).seconds)
+        let allowed = min(max(Self.allowance, now - lastRefusal), Self.longestAllowance)
+        room = min(max(1, limit * allowed.seconds), room + limit * (now - counted).seconds)
         counted = now
       }
     }
@@ -176,15 +182,13 @@ final class EventLoopLoad: @unchecked Sendable {
   private func adjusted(_ limit: Double, _ end: NIODeadline) -> Double? {
     defer { beginWindow(end) }
     if !isTooLongForAll(cost) { return nil }
-    // Where more than half of those that are served can't be refused, it is they who make everybody wait.
-    if waited > Self.longestWait && taken * 2 >= asked - refused {
-      return max(Self.least, limit * max(Self.leftAtLeast, pow(Self.longestWait.seconds / waited.seconds, Self.shrinking)))
-    }
-    // Where it leaves nobody out it need not grow.
-    return refused > 0 ? limit * Self.growth : limit
+    // Where the others take more than half of the time, it is they who make everybody wait.
+    let isForOthers = taken * Self.othersForOne < asked - taken
+    if waited <= Self.longestWait || isForOthers { return limit * Self.growth }
+    return limit * max(Self.leftAtLeast, pow(Self.longestWait.seconds / waited.seconds, Self.shrinking))
   }
 
-  private func beginWindow(_ time: NIODeadline) { (windowBegan, waited, asked, taken, refused) = (time, .zero, 0, 0, 0) }
+  private func beginWindow(_ time: NIODeadline) { (windowBegan, waited, asked, taken) = (time, .zero, 0, 0) }
 }
 
 extension TimeAmount {

@@ -162,7 +162,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     state = .answering
     let (responder, load) = (loop.responder, loop.load)
     // Before all else: where more come than can be taken, what one of them costs is taken from those that can.
-    if load.isWatching, let refusal = responder.refusal(of: request, if: load.isTooMuch) { return send(refusal, context) }
+    if load.isWatching, let refusal = responder.refusal(of: request, if: load.refuse) { return send(refusal, context) }
     let bound = NIOLoopBound((connection: self, context: context), eventLoop: context.eventLoop)
     // It starts on this thread, and comes back to it wherever the handler has waited for something.
     let task = Task.immediate(executorPreference: loop.executor) {

@@ -5,6 +5,8 @@ import Telemetry
 /// The operations of the contract: which path and method leads where.
 struct RouteTable: Sendable {
   typealias Handler = @Sendable (Request) async throws -> Response
+  /// Answers a request of which nothing is known.
+  typealias Refusal = @Sendable (_ retryAfter: Int) -> Response
 
   private enum Segment: Hashable, Sendable {
     /// In UTF-8.
@@ -25,7 +27,7 @@ struct RouteTable: Sendable {
     /// Whether it answers with JSON, so that clients must accept that.
     let isJSON: Bool
     /// What its requests are answered where more come than can be taken; nil if they always are taken.
-    let refuse: (@Sendable () -> Response)?
+    let refuse: Refusal?
     let handler: Handler
   }
 
@@ -56,7 +58,7 @@ struct RouteTable: Sendable {
   ///   - path: as in the contract; `{name}` is a parameter.
   ///   - refuse: gives the answer of requests that come among more than can be taken; nil if they always are taken.
   mutating func on(
-    _ method: HTTPMethod, _ path: String, isJSON: Bool = true, refuse: (@Sendable () -> Response)? = nil,
+    _ method: HTTPMethod, _ path: String, isJSON: Bool = true, refuse: Refusal? = nil,
     _ handler: @escaping Handler
   ) {
     let segments = path.split(separator: "/").map(Segment.init)
@@ -139,10 +141,10 @@ struct Responder: Sendable {
   }
 
   /// Refuses a request before anything else is done for it, if its operation may be.
-  /// - Parameter isTooMuch: whether the next of those that may be refused is to be.
-  func refusal(of request: Request, if isTooMuch: () -> Bool) -> Response? {
-    guard let operation = table.refusable(request), let refuse = operation.refuse, isTooMuch() else { return nil }
-    let response = refuse()
+  /// - Parameter retryAfter: after how many seconds the next of those that may be refused is to ask again; nil if it is taken.
+  func refusal(of request: Request, if retryAfter: () -> Int?) -> Response? {
+    guard let operation = table.refusable(request), let refuse = operation.refuse, let seconds = retryAfter() else { return nil }
+    let response = refuse(seconds)
     requests.count(operation, response.status)
     return response
   }
