@@ -162,7 +162,8 @@ final class Intake {
 
   private func tryUnknownAgain(_ request: Int, code: String, after seconds: Int?) {
     let tries = ledger.purchases[request].tries
-    guard tries < Self.mostTriesUnknown else {
+    // Those that were refused, for sure, are tries too.
+    guard tries < Self.mostTriesUnknown + plan.retriesWhenBusy else {
       begun -= 1
       return ledger.failed(request, code: code)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 import LoadTest
 import Pipeline
 import SystemPackage
@@ -23,7 +24,7 @@ struct LoadCommand: AsyncParsableCommand {
   @Option(help: "The most tickets that a request asks for.") var tickets: Int = 4
   @Option(help: "Which part of the requests names its seats, 0 to 1, where there are seats.") var named: Double = 0.1
   @Flag(help: "Poll after Retry-After instead of Prefer: wait.") var poll = false
-  @Option(help: "Connections that follow the reservations; as many as --connections.") var followers: Int?
+  @Option(help: "Connections that follow the reservations; as many as --connections, at most 1024.") var followers: Int?
   @Option(help: "How often who is refused for now asks again, after Retry-After; 3 times in a closed loop, else never.")
   var retries: Int?
   @Option(help: "The same seed asks for the same tickets.") var seed: UInt64 = .random(in: 1...999_999)
@@ -49,6 +50,7 @@ struct LoadCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try await Settings()
     guard let url = url ?? settings.url() else { throw CommandFailure("TICKETHUB_URL is not set, and there is no --url") }
+    DescriptorLimit.raise()
     let line = ProgressLine()
     let report: LoadReport
     do {
@@ -80,7 +82,7 @@ struct LoadCommand: AsyncParsableCommand {
     var plan = LoadPlan(target: url, event: sale, requests: max(1, requests))
     if let rate { plan.shape = .open(ratePerSecond: rate) }
     plan.connections = connections
-    plan.followers = followers ?? connections
+    plan.followers = followers ?? min(connections, 1024)
     plan.ticketsPerRequest = 1...tickets
     plan.namedSeatsShare = named
     plan.following = poll ? .poll : .wait(seconds: 10)

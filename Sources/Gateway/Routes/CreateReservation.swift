@@ -11,8 +11,8 @@ struct CreateReservation: Sendable {
   let intake: Intake
   let now: @Sendable () -> Timestamp
 
-  /// What most requests of a rush are answered, put together once; by after how many seconds they are to be sent again.
-  private static let overloaded = (0...ReturnTimes.longest).map { Problem.overloaded(retryAfter: max(1, $0)).response }
+  /// What most requests of a rush are answered, put together once: after one second to be sent again, after two, and so on.
+  private static let overloaded = (1...ReturnTimes.longest).map { Problem.overloaded(retryAfter: $0).response }
 
   func add(to table: inout RouteTable) {
     table.on(.POST, "/v1/events/{event_id}/reservations", refuse: refuse, create)
@@ -21,7 +21,7 @@ struct CreateReservation: Sendable {
   /// Answers a request of which nothing is known, since more come than can be taken.
   @Sendable private func refuse(retryAfter seconds: Int) -> Response {
     intake.shed()
-    return Self.overloaded[seconds]
+    return Self.overloaded[seconds - 1]
   }
 
   @Sendable private func create(_ request: Request) async throws -> Response {

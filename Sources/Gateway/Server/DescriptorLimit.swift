@@ -1,14 +1,15 @@
 import Glibc
 
 /// How many files and connections the process may have open.
-enum DescriptorLimit {
+package enum DescriptorLimit {
   /// For all but clients' connections: those to the servers, logs, event loops. And for clients that are accepted beyond the limit.
   private static let reserve = 100 + Limits.accepted
 
   /// Raises the process's own limit to what the system allows it. Gives how many connections of clients there is room for.
   ///
   /// A server that runs into the limit is told of the next connection again and again, and can't take it.
-  static func raise() -> Int {
+  @discardableResult
+  package static func raise() -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return Limits.connections }
     var raised = limit

@@ -6,10 +6,10 @@ import NIOCore
 /// A loop serves all connections that have something for it, one after the other, and then looks again: that is a turn. What comes
 /// meanwhile waits in the system, where nobody sees it. A spike makes a turn long, and is absorbed. Where turns stay long, more comes
 /// than can be answered, everybody waits for as long as a turn, and those who are only to be refused wait as long as the others
-/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Where so many are connected that this may take too
-/// long, no more than so many requests a second are taken then: fewer after a tenth of a second in which somebody waited for long, more
-/// after one in which nobody did. What is taken comes evenly, however unevenly it is asked for: where it was a part of what came, each
-/// burst made the next one.
+/// ([CoDel](https://www.rfc-editor.org/rfc/rfc8289) judges queues so). Where so many are connected that this may take too long, no more
+/// than so many requests a second are taken then: fewer after a tenth of a second in which somebody waited for long, more after one in
+/// which nobody did. What is taken comes evenly, however unevenly it is asked for: where it was a part of what came, each burst made the
+/// next one.
 /// Those who are refused and those who only look, which nobody can be kept from, may have half of the time.
 ///
 /// A loop that refuses rests between its turns. What a turn costs by itself, most of it the system's for waking up, is then shared by
@@ -19,8 +19,8 @@ import NIOCore
 final class EventLoopLoad: @unchecked Sendable {
   /// How long a turn may take.
   static let longestTurn = TimeAmount.milliseconds(12)
-  /// How long a turn may take in which all ask that are connected. Where none can be longer, nobody waits for longer than two of them, and
-  /// nobody is refused: so many clients that each ask again once they are answered make turns long, but not ever longer.
+  /// How long a turn may take in which all ask that are connected. Where none can be longer, nobody who is waits for longer than two of
+  /// them, and nobody is refused: so many clients that each ask again once they are answered make turns long, but not ever longer.
   static let longestTurnOfAll = TimeAmount.milliseconds(100)
   /// For how long turns may be longer. What comes meanwhile makes the next ones longer still, and takes as long again to be served.
   static let patience = TimeAmount.milliseconds(100)
@@ -64,7 +64,8 @@ final class EventLoopLoad: @unchecked Sendable {
   private var turnEnded: NIODeadline
   /// When the first of the long turns ended, if the last one was long.
   private var longSince: NIODeadline?
-  /// How many requests are taken in a second, of those that may be refused; nil if all are.
+  /// How many requests may be taken in a second, of those that may be refused; nil if all are. Where turns are longer than the allowance,
+  /// fewer are.
   private(set) var limit: Double?
   /// How many may be taken now, of those for which there was time until ``counted``.
   private var room = 0.0
@@ -78,9 +79,8 @@ final class EventLoopLoad: @unchecked Sendable {
   private var cost = TimeAmount.zero
   /// The longest that a connection may have waited in this window.
   private var waited = TimeAmount.zero
-  /// How many have asked in the turns that are over, in this window or since ``longSince``; and how many were taken in this window of those
-  /// that may be refused.
-  private var (asked, taken) = (0, 0)
+  /// How many requests have come, in this window or since ``longSince``; and how many were taken in this window of those that may be refused.
+  private var (requests, taken) = (0, 0)
 
   /// - Parameters:
   ///   - open: gives how many connections are open.
@@ -105,21 +105,23 @@ final class EventLoopLoad: @unchecked Sendable {
     if turnBegan == nil { beginTurn() }
     if lastTurn != turn { connections += 1 }
     lastTurn = turn
+    requests += 1
   }
 
   /// Whether it must be told of requests that may be refused.
-  var isWatching: Bool { limit != nil || longSince != nil }
+  var isWatching: Bool { limit != nil }
 
   /// After how many seconds the next one is to ask again of the requests that may be refused; nil if it is taken. To be called once for
   /// each of them while ``isWatching``.
   func refuse() -> Int? {
-    if let limit {
-      if room < 1 {
-        hasRefused = true
-        return returnTimes.take(at: counted, rate: limit)
-      }
-      room -= 1
+    // What was sent ahead may come to its turn when there is none.
+    if turnBegan == nil { beginTurn() }
+    guard let limit else { return nil }
+    if room < 1 {
+      hasRefused = true
+      return returnTimes.take(at: counted, rate: limit)
     }
+    room -= 1
     taken += 1
     return nil
   }
@@ -146,7 +148,6 @@ final class EventLoopLoad: @unchecked Sendable {
     guard let began = turnBegan else { return }
     let (end, isCrowded) = (now(), connections >= Self.few)
     let (last, cost) = (turnEnded, (end - began) / max(1, connections))
-    asked += connections
     (turnBegan, turnEnded, connections) = (nil, end, 0)
     if let limit {
       if hasRefused { (lastRefusal, hasRefused) = (end, false) }
@@ -167,14 +168,14 @@ final class EventLoopLoad: @unchecked Sendable {
   /// After a turn that was too long. Who asked is counted from the end of the first of them, which may be a spike by itself.
   private func judge(_ end: NIODeadline, cost: TimeAmount) {
     guard let since = longSince else {
-      (longSince, asked) = (end, 0)
+      (longSince, requests) = (end, 0)
       return
     }
     if end - since <= Self.patience { return }
     // That was too much. Those who can't be refused count too: just before a sale there is nobody else.
-    limit = max(Self.least, Double(asked) / (end - since).seconds)
+    limit = max(Self.least, Double(requests) / (end - since).seconds)
     longSince = nil
-    (room, counted, lastRefusal, self.cost) = (0, end, end, cost)
+    (room, counted, lastRefusal, self.cost) = (limit! * Self.allowance.seconds, end, end, cost)
     beginWindow(end)
   }
 
@@ -183,12 +184,12 @@ final class EventLoopLoad: @unchecked Sendable {
     defer { beginWindow(end) }
     if !isTooLongForAll(cost) { return nil }
     // Where the others take more than half of the time, it is they who make everybody wait.
-    let isForOthers = taken * Self.othersForOne < asked - taken
+    let isForOthers = taken * Self.othersForOne < requests - taken
     if waited <= Self.longestWait || isForOthers { return limit * Self.growth }
     return limit * max(Self.leftAtLeast, pow(Self.longestWait.seconds / waited.seconds, Self.shrinking))
   }
 
-  private func beginWindow(_ time: NIODeadline) { (windowBegan, waited, asked, taken) = (time, .zero, 0, 0) }
+  private func beginWindow(_ time: NIODeadline) { (windowBegan, waited, requests, taken) = (time, .zero, 0, 0) }
 }
 
 extension TimeAmount {
