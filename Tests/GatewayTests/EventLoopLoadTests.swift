@@ -48,6 +48,13 @@ struct EventLoopLoadTests {
       loop.run()
     }
 
+    /// What was sent ahead is answered after its turn. Whether it is refused.
+    func answerBetweenTurns() -> Bool {
+      let isRefused = load.isWatching && load.refuse() != nil
+      loop.run()
+      return isRefused
+    }
+
     func pass(_ milliseconds: Int64) { now = now + .milliseconds(milliseconds) }
 
     /// Long turns for longer than a spike takes.
@@ -121,6 +128,7 @@ struct EventLoopLoadTests {
   @Test func `where all only look until the sale opens, as many may buy then`() throws {
     for _ in 0..<7 { loop.turn(20, requests: 0, looks: 100) }
     #expect(abs(try #require(loop.limit) - 600 / 0.12) < 1)
+    #expect(abs(Double(loop.turns(7, for: 0.2, requests: 1000)) - 0.2 * 600 / 0.12) < 100)
   }
 
   @Test func `however long all wait, half of the time is for those who buy`() {
@@ -202,6 +210,15 @@ struct EventLoopLoadTests {
     loop.turn(5)
     loop.turn(5)
     #expect(loop.rested == EventLoopLoad.rest * 2)
+  }
+
+  @Test func `what was sent ahead and is answered between two turns is counted, and makes no turn of its own`() {
+    loop.overload()
+    loop.turn(5)
+    loop.turn(5, requests: 1000)
+    let rested = loop.rested
+    #expect((0..<100).filter { _ in !loop.answerBetweenTurns() }.count < 50, "no more than there was time for")
+    #expect(loop.rested == rested)
   }
 
   @Test func `once nobody was refused for a second, all are taken, and there is no rest`() {

@@ -114,8 +114,8 @@ final class EventLoopLoad: @unchecked Sendable {
   /// After how many seconds the next one is to ask again of the requests that may be refused; nil if it is taken. To be called once for
   /// each of them while ``isWatching``.
   func refuse() -> Int? {
-    // What was sent ahead may come to its turn when there is none.
-    if turnBegan == nil { beginTurn() }
+    // What was sent ahead may be answered between turns.
+    if turnBegan == nil { count(now()) }
     guard let limit else { return nil }
     if room < 1 {
       hasRefused = true
@@ -128,20 +128,24 @@ final class EventLoopLoad: @unchecked Sendable {
 
   private func beginTurn() {
     let now = now()
-    if let limit {
-      if now - lastRefusal > Self.recovery {
-        self.limit = nil
-      } else {
-        let allowed = min(max(Self.allowance, now - lastRefusal), Self.longestAllowance)
-        room = min(max(1, limit * allowed.seconds), room + limit * (now - counted).seconds)
-        counted = now
-      }
-    }
+    count(now)
     if now - turnEnded > Self.pause { longSince = nil }
     turnBegan = now
     turn += 1
     // What is to be executed is, after the connections that have something.
     eventLoop.assumeIsolated().execute { self.endTurn() }
+  }
+
+  /// Counts for how many there was time until now.
+  private func count(_ now: NIODeadline) {
+    guard let limit else { return }
+    if now - lastRefusal > Self.recovery {
+      self.limit = nil
+      return
+    }
+    let allowed = min(max(Self.allowance, now - lastRefusal), Self.longestAllowance)
+    room = min(max(1, limit * allowed.seconds), room + limit * (now - counted).seconds)
+    counted = now
   }
 
   private func endTurn() {
@@ -173,9 +177,9 @@ final class EventLoopLoad: @unchecked Sendable {
     }
     if end - since <= Self.patience { return }
     // That was too much. Those who can't be refused count too: just before a sale there is nobody else.
-    limit = max(Self.least, Double(requests) / (end - since).seconds)
-    longSince = nil
-    (room, counted, lastRefusal, self.cost) = (limit! * Self.allowance.seconds, end, end, cost)
+    let first = max(Self.least, Double(requests) / (end - since).seconds)
+    (limit, longSince) = (first, nil)
+    (room, counted, lastRefusal, self.cost) = (first * Self.allowance.seconds, end, end, cost)
     beginWindow(end)
   }
 
