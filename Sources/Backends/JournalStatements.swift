@@ -3,6 +3,10 @@ import PostgreSQL
 import Ticketing
 
 /// The statements that write a batch: seven at most, however large it is, sent together and committed as one transaction.
+///
+/// What they change they look for by `= ANY (ARRAY[…])`. With `=` PostgreSQL may as well read a whole table, in its index's order, and
+/// compare each row with the whole batch; it does where it believes that the table has few rows, as it had when they were last counted.
+/// By a range of one key, which would say the same, it reads all of an event's keys.
 struct JournalStatements {
   private(set) var queries: [PostgresQuery] = []
   /// Which of them gives back the reservations that it changed; nil if none does.
@@ -114,7 +118,7 @@ struct JournalStatements {
        SET status = t.status, version = t.version, expires_at = t.expires_at, extensions_used = t.extensions_used
       FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::integer[], $5::timestamptz[], $6::smallint[])
              AS t (event_id, sequence, status, version, expires_at, extensions_used)
-     WHERE r.event_id = t.event_id AND r.sequence = t.sequence
+     WHERE r.event_id = ANY (ARRAY[t.event_id]) AND r.sequence = t.sequence
     RETURNING r.reservation_id, r.event_id, r.sequence, r.status, r.version, r.request, r.section_index, r.quantity, r.seats,
               r.expires_at, r.extensions_used, r.created_at
     """)
@@ -129,7 +133,7 @@ struct JournalStatements {
     "journal_free_seats",
     """
     DELETE FROM seat_allocations AS s USING unnest($1::uuid[], $2::integer[]) AS t (event_id, seat_index)
-     WHERE s.event_id = t.event_id AND s.seat_index = t.seat_index
+     WHERE s.event_id = ANY (ARRAY[t.event_id]) AND s.seat_index = t.seat_index
     """)
 
   private static func takeSeats(_ batches: [EventBatch]) -> PostgresQuery? {
@@ -158,6 +162,6 @@ struct JournalStatements {
     """
     UPDATE section_counters AS c SET held = t.held, sold = t.sold
       FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[]) AS t (event_id, section_index, held, sold)
-     WHERE c.event_id = t.event_id AND c.section_index = t.section_index
+     WHERE c.event_id = ANY (ARRAY[t.event_id]) AND c.section_index = t.section_index
     """)
 }

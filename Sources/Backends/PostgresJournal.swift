@@ -117,8 +117,8 @@ public struct PostgresJournal: Journal {
     }
   }
 
-  // Each reservation by its key: as a plain join it could be planned as a comparison of every decision with all of the event's
-  // reservations, which takes minutes where there are many.
+  // Each reservation by its key, as in ``PostgresReservationStore``: with all of the event's to be compared with every decision, it took
+  // minutes.
   private static let decisionsAfter = PostgresStatement(
     "journal_decisions_after",
     """

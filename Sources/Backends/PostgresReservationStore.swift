@@ -30,13 +30,17 @@ public struct PostgresReservationStore: ReservationStore {
     return ReservationRecord(queued: queued, request: request)
   }
 
+  // Reservations are looked for by their keys, one by one, and not joined, since that could be done by comparing each row with all that
+  // the event has. PostgreSQL does where it believes that there are few.
+
   /// A reservation's id is that of the command that asked for it. Rows as ``record(_:from:)`` wants them.
   static let byID = PostgresStatement(
     "reservations_by_id",
     """
     SELECT d.command, d.outcome, d.version, r.reservation_id, r.event_id, r.sequence, r.status, r.version, r.request,
            r.section_index, r.quantity, r.seats, r.expires_at, r.extensions_used, r.created_at
-      FROM decisions d LEFT JOIN reservations r ON r.event_id = d.event_id AND r.sequence = d.version
+      FROM decisions d
+      LEFT JOIN LATERAL (SELECT * FROM reservations WHERE event_id = d.event_id AND sequence = d.version LIMIT 1) r ON true
      WHERE d.command_id = ANY ($1)
     """)
 
@@ -102,7 +106,9 @@ public struct PostgresReservationStore: ReservationStore {
   static let allocations = PostgresStatement(
     "allocations",
     """
-    SELECT s.seat_index, r.status FROM seat_allocations s JOIN reservations r ON r.event_id = s.event_id AND r.sequence = s.sequence
+    SELECT s.seat_index, r.status
+      FROM seat_allocations s
+     CROSS JOIN LATERAL (SELECT status FROM reservations WHERE event_id = s.event_id AND sequence = s.sequence LIMIT 1) r
      WHERE s.event_id = $1 ORDER BY s.seat_index
     """)
 

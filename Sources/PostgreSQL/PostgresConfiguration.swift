@@ -21,7 +21,8 @@ public struct PostgresConfiguration: Sendable {
   public var lockTimeout: Duration? = .seconds(5)
   /// The server's `idle_in_transaction_session_timeout`.
   public var idleInTransactionTimeout: Duration? = .seconds(10)
-  /// Whether all statements of the session look for some rows by their keys: then they are planned once, and never read a whole table.
+  /// Whether all statements of the session look for some rows by their keys: then they are planned once, and tables are only
+  /// read by their indexes; a join of two of them by = may still read all of one, in the order of its index.
   /// The server's planner, which is told the number of keys each time, thinks that 50 keys are found sooner by reading all of a table
   /// with 1,000 rows, and cost grows with the table.
   public var findsRowsByKey = false

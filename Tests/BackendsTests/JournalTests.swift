@@ -172,41 +172,6 @@ struct JournalTests {
     }
   }
 
-  @Test func `a batch of some events does not read the rows of all others`() async throws {
-    // One connection, which can be told to report what it has read.
-    try await withDatabase(connections: 1) { database in
-      let pool = database.pool
-      let journal = PostgresJournal(pool)
-      var deciders: [Decider] = []
-      for _ in 0..<200 {
-        let record = EventRecord.onSale([.standing(10)])
-        _ = try await PostgresEventStore(pool).create(record)
-        deciders.append(Decider(record))
-      }
-      try await pool.execute("ANALYZE")
-      let rowsRead = PostgresQuery(
-        PostgresStatement(
-          "rows_read",
-          "SELECT sum(seq_tup_read)::bigint FROM pg_stat_user_tables WHERE relname IN ('event_streams', 'section_counters')"))
-      let report = PostgresQuery(PostgresStatement("report", "SELECT pg_stat_force_next_flush()::text"))
-      func read() async throws -> Int64 {
-        _ = try await pool.query(report)
-        return try await pool.query(rowsRead)[0].int8(0)
-      }
-      let before = try await read()
-      // More often than the server plans a statement anew by itself.
-      for _ in 0..<8 {
-        var batches: [EventBatch] = []
-        for index in 0..<60 {
-          let event = deciders[index].state.event.id
-          batches.append(deciders[index].batch([.reserve(1, of: 0, event: event)]))
-        }
-        _ = try await journal.commit(batches.sorted { $0.event < $1.event })
-      }
-      #expect(try await read() == before)
-    }
-  }
-
   @Test func `only the commands that were decided are named`() async throws {
     try await withJournal { journal, _ in
       var decider = Decider(record)
