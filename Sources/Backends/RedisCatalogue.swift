@@ -8,30 +8,23 @@ public struct RedisCatalogue: CatalogueView {
 
   public init(_ redis: RedisClient) { self.redis = redis }
 
-  public func event(_ id: EventID) async throws(ViewUnavailable) -> EventRecord? {
+  public func events(_ ids: [EventID]) async throws(ViewUnavailable) -> [EventRecord?] {
+    if ids.isEmpty { return [] }
     var pipeline = RedisPipeline()
-    pipeline.append("GET", .string(RedisKeys.event(id)))
-    return decoded(try await redis.ask(pipeline)[0].expectBytes(), EventRecord.init(decoding:))
+    for id in ids { pipeline.append("GET", .string(RedisKeys.event(id))) }
+    var events: [EventRecord?] = []
+    for reply in try await redis.ask(pipeline) { events.append(decoded(try reply.expectBytes(), EventRecord.init(decoding:))) }
+    return events
   }
 
-  public func publishedEvents(after mark: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventRecord]? {
+  public func publishedEvents(after mark: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]? {
     var pipeline = RedisPipeline()
     pipeline.append("GET", .string(RedisKeys.catalogueIsComplete))
     pipeline.append(
       "ZRANGEBYLEX", .string(RedisKeys.catalogue), .bytes(Array("(".utf8) + mark.listMember), "+", "LIMIT", 0,
       .integer(Int64(limit)))
     let replies = try await redis.ask(pipeline)
-    if replies[0] == .null { return nil }
-    let ids = replies[1].listedIDs.map { EventID($0) }
-    if ids.isEmpty { return [] }
-    var reads = RedisPipeline()
-    for id in ids { reads.append("GET", .string(RedisKeys.event(id))) }
-    var events: [EventRecord] = []
-    for reply in try await redis.ask(reads) {
-      guard let event = decoded(try reply.expectBytes(), EventRecord.init(decoding:)) else { return nil }
-      events.append(event)
-    }
-    return events
+    return replies[0] == .null ? nil : replies[1].listedIDs.map { EventID($0) }
   }
 
   public func list(_ events: [EventRecord]) async throws(ViewUnavailable) {

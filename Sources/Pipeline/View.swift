@@ -99,9 +99,10 @@ public struct ViewedSeats: Hashable, Sendable {
 
 /// The catalogue in Redis.
 public protocol CatalogueView: Sendable {
-  func event(_ id: EventID) async throws(ViewUnavailable) -> EventRecord?
+  /// Each of these events; nil where the view has it not.
+  func events(_ ids: [EventID]) async throws(ViewUnavailable) -> [EventRecord?]
   /// Published events that start after `after`, soonest first; nil where the view's list is not complete.
-  func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventRecord]?
+  func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]?
   /// Adds events; those that are published to the list.
   func list(_ events: [EventRecord]) async throws(ViewUnavailable)
   /// Adds an event that was created just now, and says that all of it is left.

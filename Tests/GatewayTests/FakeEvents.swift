@@ -4,26 +4,29 @@ import Ticketing
 
 /// A catalogue in memory, which the test can take away.
 final class FakeCatalogue: CatalogueView {
-  private let state = Mutex((isAway: false, isComplete: false, events: [EventID: EventRecord](), looks: 0))
+  private let state = Mutex(
+    (isAway: false, isComplete: false, events: [EventID: EventRecord](), lost: Set<EventID>(), looks: 0))
 
   /// How many single events were asked for.
   var looks: Int { state.withLock { $0.looks } }
   func takeAway() { state.withLock { $0.isAway = true } }
   func put(_ record: EventRecord) { state.withLock { $0.events[record.event.id] = record } }
+  /// What the view has of it from now on is its place in the list.
+  func lose(_ id: EventID) { state.withLock { _ = $0.lost.insert(id) } }
 
   private func present() throws(ViewUnavailable) {
     if state.withLock({ $0.isAway }) { throw ViewUnavailable("taken away by the test") }
   }
 
-  func event(_ id: EventID) async throws(ViewUnavailable) -> EventRecord? {
-    state.withLock { $0.looks += 1 }
+  func events(_ ids: [EventID]) async throws(ViewUnavailable) -> [EventRecord?] {
+    state.withLock { $0.looks += ids.count }
     try present()
-    return state.withLock { $0.events[id] }
+    return state.withLock { state in ids.map { state.lost.contains($0) ? nil : state.events[$0] } }
   }
 
-  func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventRecord]? {
+  func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]? {
     try present()
-    return state.withLock { $0.isComplete ? page(Array($0.events.values), after, limit) : nil }
+    return state.withLock { $0.isComplete ? page(Array($0.events.values), after, limit).map(\.event.id) : nil }
   }
 
   func list(_ events: [EventRecord]) async throws(ViewUnavailable) {

@@ -55,29 +55,14 @@ struct EventRoutes: Sendable {
     let user = try authenticator.optionalUser(of: request)
     let limit = try request.pageLimit()
     let mark = try request.cursor()
-    let records: [EventRecord]
     if try request.flag("mine") {
       guard let user else { throw Problem(.unauthenticated, "Sign in to see your own events.") }
-      records = try await own(user.user, after: mark, limit: limit + 1)
-    } else {
-      let from = mark ?? PageMark(time: now().adding(seconds: Self.secondsInList), id: 0)
-      records = try await published(after: from, limit: limit + 1)
+      let records = try await own(user.user, after: mark, limit: limit + 1)
+      return .json(page(records.prefix(limit).map(\.json), next: records.count > limit ? records[limit - 1].pageMark : nil))
     }
-    let next = records.count > limit ? records[limit - 1].pageMark : nil
-    return .json(page(records.prefix(limit).map(\.json), next: next))
-  }
-
-  private func published(after mark: PageMark, limit: Int) async throws -> [EventRecord] {
-    do throws(ViewUnavailable) {
-      if let records = try await catalogue.publishedEvents(after: mark, limit: limit) { return records }
-    } catch {
-      logger.debug("the list comes from the database", metadata: ["reason": "\(error)"])
-    }
-    do throws(StoreUnavailable) {
-      return try await events.publishedEvents(after: mark, limit: limit)
-    } catch {
-      throw Problem(.unavailable, "Events can't be listed at the moment.", retryAfter: 2)
-    }
+    let from = mark ?? PageMark(time: now().adding(seconds: Self.secondsInList), id: 0)
+    let events = try await directory.published(after: from, limit: limit + 1)
+    return .json(page(events.prefix(limit).map(\.json), next: events.count > limit ? events[limit - 1].record.pageMark : nil))
   }
 
   private func own(_ organiser: CustomerID, after mark: PageMark?, limit: Int) async throws -> [EventRecord] {
