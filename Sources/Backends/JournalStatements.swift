@@ -5,7 +5,7 @@ import Ticketing
 /// The statements that write a batch: seven at most, however large it is, sent together and committed as one transaction.
 ///
 /// What they change they look for by `= ANY (ARRAY[…])`. With `=` PostgreSQL may as well read a whole table, in its index's order, and
-/// compare each row with the whole batch; it does where it believes that the table has few rows, as it had when they were last counted.
+/// compare each row with the whole batch; it does where it believes that the table has few rows, as it had when the statement was planned.
 /// By a range of one key, which would say the same, it reads all of an event's keys.
 struct JournalStatements {
   private(set) var queries: [PostgresQuery] = []

@@ -75,7 +75,7 @@ public struct PostgresAccounts: Accounts {
     do {
       _ = try await pool.pipeline([
         PostgresQuery(Self.insertRevoked, .uuid(session), .timestamp(microsecondsSince1970: expiresAt.microseconds)),
-        PostgresQuery(Self.deleteEnded),
+        PostgresQuery(Self.deleteEnded, .int8(Int64(TokenAuthority.lifetimeSeconds))),
       ])
     } catch {
       throw Self.failure(error)
@@ -86,8 +86,10 @@ public struct PostgresAccounts: Accounts {
     "session_revoke",
     "INSERT INTO revoked_sessions (session_id, revoked_at, expires_at) VALUES ($1, clock_timestamp(), $2) ON CONFLICT DO NOTHING")
 
+  /// Those that were revoked longer ago than any session lasts: they are found by an index.
   private static let deleteEnded = PostgresStatement(
-    "session_delete_ended", "DELETE FROM revoked_sessions WHERE expires_at < now()")
+    "session_delete_ended",
+    "DELETE FROM revoked_sessions WHERE revoked_at < now() - $1::bigint * interval '1 second' AND expires_at < now()")
 
   public func revokedSessions(since time: Timestamp) async throws(AccountFailure) -> (sessions: [UInt128], now: Timestamp) {
     do {

@@ -13,13 +13,16 @@ public struct PostgresReservationStore: ReservationStore {
       if let decision = try await pool.query(PostgresQuery(Self.byID, .uuids([id.rawValue]))).first {
         return try Self.record(decision, from: 0)
       }
-      return try await pool.query(PostgresQuery(Self.setAside, .uuid(id.rawValue))).first.flatMap(Self.waiting)
+      // A reservation's id is that of the command that asked for it.
+      let letter = DeadLetter(
+        partition: 0, command: CommandID(id.rawValue), event: nil, reason: "", attempts: 0, payload: [])
+      return try await pool.query(PostgresQuery(Self.setAside, .uuid(letter.id.rawValue))).first.flatMap(Self.waiting)
     }
   }
 
   /// All but what was discarded, which has a decision.
   private static let setAside = PostgresStatement(
-    "reservation_set_aside", "SELECT payload FROM dead_letters WHERE command_id = $1 AND status <> 4 LIMIT 1")
+    "reservation_set_aside", "SELECT payload FROM dead_letters WHERE dead_letter_id = $1 AND status <> 4")
 
   /// A reservation that waits for what an operator will have done with its command; nil where that asks for none.
   private static func waiting(_ row: PostgresRow) throws(PostgresError) -> ReservationRecord? {

@@ -17,7 +17,7 @@ public struct RedisCatalogue: CatalogueView {
     return events
   }
 
-  public func publishedEvents(after mark: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]? {
+  public func publishedIDs(after mark: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]? {
     var pipeline = RedisPipeline()
     pipeline.append("GET", .string(RedisKeys.catalogueIsComplete))
     pipeline.append(

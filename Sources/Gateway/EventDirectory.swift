@@ -63,20 +63,6 @@ struct EventDirectory: Sendable {
     return known
   }
 
-  /// The published events that start after `mark`, soonest first.
-  func published(after mark: PageMark, limit: Int) async throws -> [KnownEvent] {
-    do throws(ViewUnavailable) {
-      if let ids = try await view.publishedEvents(after: mark, limit: limit), let events = try await viewed(ids) { return events }
-    } catch {
-      // The database has them too.
-    }
-    do throws(StoreUnavailable) {
-      return try await store.publishedEvents(after: mark, limit: limit).map { KnownEvent($0, partitioning: partitioning) }
-    } catch {
-      throw Problem(.unavailable, "Events can't be listed at the moment.", retryAfter: 2)
-    }
-  }
-
   func remember(_ record: EventRecord) -> KnownEvent {
     let event = KnownEvent(record, partitioning: partitioning)
     known.events.withLock { events in
@@ -84,21 +70,6 @@ struct EventDirectory: Sendable {
       events[record.event.id] = event
     }
     return event
-  }
-
-  /// These events, those that are not in memory from Redis in one go; nil where one is in neither.
-  private func viewed(_ ids: [EventID]) async throws(ViewUnavailable) -> [KnownEvent]? {
-    var events = known.events.withLock { known in ids.map { known[$0] } }
-    let missing = ids.indices.filter { events[$0] == nil }
-    for (index, record) in zip(missing, try await view.events(missing.map { ids[$0] })) {
-      guard let record else { return nil }
-      events[index] = KnownEvent(record, partitioning: partitioning)
-    }
-    known.events.withLock { known in
-      // Whoever looks through a long list makes nobody forget what is being sold.
-      for case let event? in events where known.count < Self.maximumEvents { known[event.event.id] = event }
-    }
-    return events.compactMap(\.self)
   }
 
   private func viewed(_ id: EventID) async -> EventRecord? {

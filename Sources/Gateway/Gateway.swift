@@ -111,6 +111,7 @@ func makeRoutes(
   AccountRoutes(accounts: dependencies.accounts, authenticator: authenticator, limiter: limiter).add(to: &table)
   EventRoutes(
     authenticator: authenticator, directory: directory, view: dependencies.view, catalogue: dependencies.catalogue,
+    list: EventList(view: dependencies.catalogue, store: dependencies.events, logger: dependencies.logger),
     events: dependencies.events, reservations: dependencies.reservations, now: dependencies.now, logger: dependencies.logger
   ).add(to: &table)
   let reader = ReservationReader(

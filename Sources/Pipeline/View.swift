@@ -101,8 +101,8 @@ public struct ViewedSeats: Hashable, Sendable {
 public protocol CatalogueView: Sendable {
   /// Each of these events; nil where the view has it not.
   func events(_ ids: [EventID]) async throws(ViewUnavailable) -> [EventRecord?]
-  /// Published events that start after `after`, soonest first; nil where the view's list is not complete.
-  func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]?
+  /// The ids of published events that start after `after`, soonest first; nil where the view's list is not complete.
+  func publishedIDs(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]?
   /// Adds events; those that are published to the list.
   func list(_ events: [EventRecord]) async throws(ViewUnavailable)
   /// Adds an event that was created just now, and says that all of it is left.

@@ -16,14 +16,14 @@ struct CatalogueTests {
       let events = (0..<150).map { _ in EventRecord.onSale([.standing(5)], startsAt: now) }
       let later = EventRecord.onSale([.standing(5)], startsAt: now.adding(seconds: 1))
       try await catalogue.list([later] + events)
-      #expect(try await catalogue.publishedEvents(after: start, limit: 10) == nil, "it is not known to be complete")
+      #expect(try await catalogue.publishedIDs(after: start, limit: 10) == nil, "it is not known to be complete")
       #expect(try await catalogue.listedCount() == nil)
       try await catalogue.markListComplete()
       #expect(try await catalogue.listedCount() == 151)
 
       var listed: [EventRecord] = []
       while true {
-        let page = try #require(try await catalogue.publishedEvents(after: listed.last?.pageMark ?? start, limit: 40))
+        let page = try #require(try await catalogue.publishedIDs(after: listed.last?.pageMark ?? start, limit: 40))
         listed += try await catalogue.events(page).compactMap(\.self)
         if page.isEmpty || listed.count > 151 { break }
       }
@@ -53,7 +53,7 @@ struct CatalogueTests {
       let published = EventRecord.onSale([.seated(rows: 2, of: 5)])
       try await catalogue.list([draft, published])
       try await catalogue.markListComplete()
-      #expect(try await catalogue.publishedEvents(after: start, limit: 10) == [published.event.id])
+      #expect(try await catalogue.publishedIDs(after: start, limit: 10) == [published.event.id])
       #expect(try await catalogue.listedCount() == 1)
       #expect(try await catalogue.events([draft.event.id, random(), published.event.id]) == [draft, nil, published])
     }

@@ -95,6 +95,18 @@ struct StoreTests {
     }
   }
 
+  @Test func `a session that was ended is forgotten once it would have been over`() async throws {
+    try await withDatabase { database in
+      let accounts = PostgresAccounts(database.pool, hasher: PasswordHasher(), now: wallClock)
+      let (past, future) = (wallClock().adding(seconds: -60), wallClock().adding(seconds: 60))
+      try await accounts.revoke(session: 1, expiresAt: past)
+      try await accounts.revoke(session: 2, expiresAt: future)
+      try await database.pool.execute("UPDATE revoked_sessions SET revoked_at = revoked_at - interval '25 hours'")
+      try await accounts.revoke(session: 3, expiresAt: past)
+      #expect(try await Set(accounts.revokedSessions(since: Timestamp(microseconds: 0)).sessions) == [2, 3])
+    }
+  }
+
   @Test func `each migration is applied once, and one that fails leaves nothing`() async throws {
     let configuration = try PostgresConfiguration(url: await emptyDatabase(), applicationName: "tests")
     let first = Migrations.Migration(name: "0001_a.sql", script: "CREATE TABLE a (x int); INSERT INTO a VALUES (1);")

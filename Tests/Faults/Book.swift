@@ -38,7 +38,8 @@ struct Book: Sendable {
     "faults_reserved",
     """
     SELECT d.reservation_id, min(d.version), coalesce(max(r.status), 0)::integer
-      FROM decisions d LEFT JOIN reservations r USING (event_id, reservation_id)
+      FROM decisions d
+      LEFT JOIN LATERAL (SELECT status FROM reservations WHERE event_id = d.event_id AND sequence = d.reservation LIMIT 1) r ON true
      WHERE d.event_id = $1 GROUP BY d.reservation_id
     """)
 

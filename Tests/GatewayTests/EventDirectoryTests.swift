@@ -70,40 +70,6 @@ struct EventDirectoryTests {
     #expect(try await directory.event(EventID(0xE)) != nil)
   }
 
-  @Test func `of a list only those events are read that are not in memory, and they stay in it`() async throws {
-    let records = (1...3).map { EventRecord.sample(id: UInt128($0)) }
-    try await catalogue.list(records)
-    try await catalogue.markListComplete()
-    let known = directory.remember(records[1])
-    let start = PageMark(time: Timestamp(microseconds: 0), id: 0)
-    let listed = try await directory.published(after: start, limit: 10)
-    #expect(listed.map(\.record) == records && listed[1] === known)
-    #expect(catalogue.looks == 2)
-    #expect(try await directory.published(after: start, limit: 10).map(\.record) == records)
-    #expect(try await directory.event(records[0].event.id) === listed[0])
-    #expect(catalogue.looks == 2)
-  }
-
-  @Test func `a list of which the view has an event's id and not the event is the database's`() async throws {
-    let (known, lost) = (EventRecord.sample(id: 1), EventRecord.sample(id: 2))
-    for record in [known, lost] { store.put(record) }
-    try await catalogue.list([known, lost])
-    try await catalogue.markListComplete()
-    catalogue.lose(lost.event.id)
-    let start = PageMark(time: Timestamp(microseconds: 0), id: 0)
-    #expect(try await directory.published(after: start, limit: 10).map(\.record) == [known, lost])
-  }
-
-  @Test func `who looks through a long list makes nobody forget what was in memory`() async throws {
-    let sold = directory.remember(.sample(id: 1))
-    let records = (2...4200).map { EventRecord.sample(id: UInt128($0)) }
-    try await catalogue.list(records)
-    try await catalogue.markListComplete()
-    let start = PageMark(time: Timestamp(microseconds: 0), id: 0)
-    #expect(try await directory.published(after: start, limit: 5000).count == records.count)
-    #expect(try await directory.event(EventID(1)) === sold)
-  }
-
   @Test func `a draft is shown to its organiser and to operators only`() async throws {
     _ = directory.remember(.sample(status: .draft))
     let readers = [token(organiser, .organiser), token(CustomerID(5), .operator_)]

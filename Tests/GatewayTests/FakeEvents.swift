@@ -24,7 +24,7 @@ final class FakeCatalogue: CatalogueView {
     return state.withLock { state in ids.map { state.lost.contains($0) ? nil : state.events[$0] } }
   }
 
-  func publishedEvents(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]? {
+  func publishedIDs(after: PageMark, limit: Int) async throws(ViewUnavailable) -> [EventID]? {
     try present()
     return state.withLock { $0.isComplete ? page(Array($0.events.values), after, limit).map(\.event.id) : nil }
   }

@@ -12,13 +12,14 @@ struct EventRoutes: Sendable {
   let directory: EventDirectory
   let view: any ReservationView
   let catalogue: any CatalogueView
+  let list: EventList
   let events: any EventStore
   let reservations: any ReservationStore
   let now: @Sendable () -> Timestamp
   let logger: Logger
 
   func add(to table: inout RouteTable) {
-    table.on(.GET, "/v1/events", list)
+    table.on(.GET, "/v1/events", readList)
     table.on(.POST, "/v1/events", create)
     table.on(.GET, "/v1/events/{event_id}", get)
     table.on(.GET, "/v1/events/{event_id}/availability", availability)
@@ -51,7 +52,7 @@ struct EventRoutes: Sendable {
     return .json(directory.remember(record).json, status: .created, headers: headers)
   }
 
-  @Sendable private func list(_ request: Request) async throws -> Response {
+  @Sendable private func readList(_ request: Request) async throws -> Response {
     let user = try authenticator.optionalUser(of: request)
     let limit = try request.pageLimit()
     let mark = try request.cursor()
@@ -61,8 +62,8 @@ struct EventRoutes: Sendable {
       return .json(page(records.prefix(limit).map(\.json), next: records.count > limit ? records[limit - 1].pageMark : nil))
     }
     let from = mark ?? PageMark(time: now().adding(seconds: Self.secondsInList), id: 0)
-    let events = try await directory.published(after: from, limit: limit + 1)
-    return .json(page(events.prefix(limit).map(\.json), next: events.count > limit ? events[limit - 1].record.pageMark : nil))
+    let events = try await list.events(after: from, limit: limit + 1)
+    return .json(page(events.prefix(limit).map(\.json), next: events.count > limit ? events[limit - 1].mark : nil))
   }
 
   private func own(_ organiser: CustomerID, after mark: PageMark?, limit: Int) async throws -> [EventRecord] {

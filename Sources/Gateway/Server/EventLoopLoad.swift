@@ -71,7 +71,7 @@ final class EventLoopLoad: @unchecked Sendable {
   private var room = 0.0
   private var counted: NIODeadline
   private var returnTimes: ReturnTimes
-  /// Whether somebody was refused since the last turn's end, and the end of the last turn in which somebody was.
+  /// Whether somebody was refused in this turn, and when somebody last was: at the end of a turn, or between two.
   private var hasRefused = false
   private var lastRefusal: NIODeadline
   private var windowBegan: NIODeadline
@@ -115,10 +115,11 @@ final class EventLoopLoad: @unchecked Sendable {
   /// each of them while ``isWatching``.
   func refuse() -> Int? {
     // What was sent ahead may be answered between turns.
-    if turnBegan == nil { count(now()) }
+    let isBetweenTurns = turnBegan == nil
+    if isBetweenTurns { count(now()) }
     guard let limit else { return nil }
     if room < 1 {
-      hasRefused = true
+      if isBetweenTurns { lastRefusal = counted } else { hasRefused = true }
       return returnTimes.take(at: counted, rate: limit)
     }
     room -= 1

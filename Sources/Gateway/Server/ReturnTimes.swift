@@ -20,7 +20,7 @@ struct ReturnTimes {
 
   init(at now: NIODeadline) { end = now }
 
-  /// After how many seconds the next one is to ask again, 2 to ``longest``: its place is more than one away.
+  /// After how many seconds the next one is to ask again, 2 to ``longest``: its place is more than a second away.
   /// - Parameter rate: how many may be taken in a second.
   mutating func take(at now: NIODeadline, rate: Double) -> Int {
     let first = now + Self.shortest
