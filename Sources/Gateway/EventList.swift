@@ -41,7 +41,7 @@ struct EventList: Sendable {
     }
   }
 
-  /// What was shown before.
+  /// What was shown before. Nothing changes an event once it was created.
   private final class Memory: Sendable {
     let shown = Mutex(Shown())
   }

@@ -2,7 +2,8 @@ import Glibc
 
 /// How many files and connections the process may have open, be it a server or, as a load test, thousands of clients.
 package enum DescriptorLimit {
-  /// Of a server, for all but clients' connections: those to the servers, logs, event loops. And for clients that are accepted beyond the limit.
+  /// Of a server, for all but clients' connections: those to other servers, logs, event loops. And for clients that are accepted beyond
+  /// the limit.
   private static let reserve = 100 + Limits.accepted
 
   /// Raises the process's own limit to what the system allows it. Gives how many connections of clients a server has room for.
