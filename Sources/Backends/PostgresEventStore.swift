@@ -61,14 +61,26 @@ public struct PostgresEventStore: EventStore {
   private func events(_ ids: [UInt128]) async throws(StoreUnavailable) -> [EventRecord] {
     if ids.isEmpty { return [] }
     return try await store {
-      let rows = try await pool.pipeline(
-        ids.flatMap { id in
-          [Self.terms, Self.sections, Self.seatRows].map { PostgresQuery($0, .uuid(id)) }
-        })
-      return try ids.indices.compactMap { index in
-        guard let terms = rows[index * 3].first else { return nil }
-        return try Self.record(terms, sections: rows[index * 3 + 1], seatRows: rows[index * 3 + 2])
-      }
+      let records = try Self.records(try await pool.pipeline(Self.queries(.uuids(ids)))[...])
+      let byID = Dictionary(records.map { ($0.event.id.rawValue, $0) }, uniquingKeysWith: { first, _ in first })
+      return ids.compactMap { byID[$0] }
+    }
+  }
+
+  /// For ``records(_:)``.
+  /// - Parameter ids: an array of them.
+  static func queries(_ ids: PostgresValue) -> [PostgresQuery] {
+    [terms, sections, seatRows].map { PostgresQuery($0, ids) }
+  }
+
+  /// The events that there are, in any order.
+  /// - Parameter rows: what ``queries(_:)`` gave.
+  static func records(_ rows: ArraySlice<PostgresRows>) throws -> [EventRecord] {
+    let sections = try rows[rows.startIndex + 1].byEvent()
+    let seatRows = try rows[rows.startIndex + 2].byEvent()
+    return try rows[rows.startIndex].map { terms in
+      let id = EventID(try terms.uuid(0))
+      return try record(terms, sections: sections[id, default: []], seatRows: seatRows[id, default: []])
     }
   }
 
@@ -91,26 +103,29 @@ public struct PostgresEventStore: EventStore {
      ORDER BY starts_at, event_id LIMIT $4
     """)
 
-  static let terms = PostgresStatement(
+  private static let terms = PostgresStatement(
     "event_terms",
     """
     SELECT event_id, organiser_id, name, venue, description, starts_at, sales_open_at, sales_close_at, hold_seconds, max_extensions,
            max_tickets_per_customer, status, created_at
-      FROM events WHERE event_id = $1
+      FROM events WHERE event_id = ANY ($1)
     """)
 
-  static let sections = PostgresStatement(
+  private static let sections = PostgresStatement(
     "event_sections",
     """
-    SELECT section_index, section_id, name, seated, capacity, price_amount, price_currency
-      FROM sections WHERE event_id = $1 ORDER BY section_index
+    SELECT event_id, section_index, section_id, name, seated, capacity, price_amount, price_currency
+      FROM sections WHERE event_id = ANY ($1) ORDER BY section_index
     """)
 
-  static let seatRows = PostgresStatement(
+  private static let seatRows = PostgresStatement(
     "event_seat_rows",
-    "SELECT section_index, name, seats, aisles_after FROM seat_rows WHERE event_id = $1 ORDER BY section_index, row_index")
+    """
+    SELECT event_id, section_index, name, seats, aisles_after
+      FROM seat_rows WHERE event_id = ANY ($1) ORDER BY section_index, row_index
+    """)
 
-  static func record(_ row: PostgresRow, sections: PostgresRows, seatRows: PostgresRows) throws -> EventRecord {
+  private static func record(_ row: PostgresRow, sections: [PostgresRow], seatRows: [PostgresRow]) throws -> EventRecord {
     let id = EventID(try row.uuid(0))
     guard let status = UInt8(exactly: try row.int2(11)).flatMap(Event.Status.init) else {
       throw CodingFailure("event \(id) has the unknown status \(try row.int2(11))")
@@ -128,19 +143,19 @@ public struct PostgresEventStore: EventStore {
   }
 
   /// - Parameter rows: the seat rows from this section's on; what belongs to it is taken off.
-  private static func section(_ row: PostgresRow, rows: inout Slice<PostgresRows>) throws(PostgresError) -> Section {
-    let index = try row.int2(0)
-    var kind = Section.Kind.generalAdmission(capacity: Int(try row.int4(4)))
-    if try row.bool(3) {
+  private static func section(_ row: PostgresRow, rows: inout ArraySlice<PostgresRow>) throws(PostgresError) -> Section {
+    let index = try row.int2(1)
+    var kind = Section.Kind.generalAdmission(capacity: Int(try row.int4(5)))
+    if try row.bool(4) {
       var seats: [Row] = []
-      while let next = rows.first, try next.int2(0) == index {
-        seats.append(Row(name: try next.text(1), seats: Int(try next.int2(2)), aislesAfter: try next.int2s(3).map(Int.init)))
+      while let next = rows.first, try next.int2(1) == index {
+        seats.append(Row(name: try next.text(2), seats: Int(try next.int2(3)), aislesAfter: try next.int2s(4).map(Int.init)))
         rows = rows.dropFirst()
       }
       kind = .seated(rows: seats)
     }
     return Section(
-      id: try row.text(1), name: try row.text(2), kind: kind, price: Money(amount: try row.int8(5), currency: try row.text(6)))
+      id: try row.text(2), name: try row.text(3), kind: kind, price: Money(amount: try row.int8(6), currency: try row.text(7)))
   }
 
   private static func insertions(_ record: EventRecord) -> [PostgresQuery] {

@@ -10,40 +10,42 @@ public struct PostgresJournal: Journal {
 
   // MARK: Reading
 
-  public func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
-    let id = PostgresValue.uuid(event.rawValue)
+  public func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
+    let ids = PostgresValue.uuids(events.map(\.rawValue))
     return try await journal {
-      try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
-        let rows = try await transaction.pipeline([
-          PostgresQuery(Self.stream, id), PostgresQuery(Self.live, id), PostgresQuery(PostgresEventStore.terms, id),
-          PostgresQuery(PostgresEventStore.sections, id), PostgresQuery(PostgresEventStore.seatRows, id),
-        ])
-        guard let stream = rows[0].first, let terms = rows[2].first else { return nil }
-        let record = try PostgresEventStore.record(terms, sections: rows[3], seatRows: rows[4])
+      let rows = try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
+        try await transaction.pipeline(
+          [PostgresQuery(Self.heads, ids), PostgresQuery(Self.live, ids)] + PostgresEventStore.queries(ids))
+      }
+      let heads = try rows[0].byEvent()
+      let live = try rows[1].byEvent()
+      return try PostgresEventStore.records(rows[2...]).compactMap { record in
+        let id = record.event.id
+        guard let head = heads[id]?.first else { return nil }
         let state = try EventState(
-          event: record.event, version: stream.int8(0), lastDecidedAt: Timestamp(microseconds: stream.timestamp(2)),
-          live: rows[1].map(Self.liveReservation))
-        return LoadedEvent(state: state, head: try stream.bytes(1))
+          event: record.event, version: head.int8(1), lastDecidedAt: Timestamp(microseconds: head.timestamp(3)),
+          live: live[id, default: []].map(Self.liveReservation))
+        return LoadedEvent(state: state, head: try head.bytes(2))
       }
     }
   }
 
-  private static let stream = PostgresStatement(
-    "journal_stream", "SELECT version, head, decided_at FROM event_streams WHERE event_id = $1")
+  private static let heads = PostgresStatement(
+    "journal_heads", "SELECT event_id, version, head, decided_at FROM event_streams WHERE event_id = ANY ($1)")
 
   private static let live = PostgresStatement(
     "journal_live",
     """
-    SELECT reservation_id, sequence, customer_id, section_index, quantity, seats, expires_at, extensions_used, version
-      FROM reservations WHERE event_id = $1 AND status = 1
+    SELECT event_id, reservation_id, sequence, customer_id, section_index, quantity, seats, expires_at, extensions_used, version
+      FROM reservations WHERE event_id = ANY ($1) AND status = 1
     """)
 
   private static func liveReservation(_ row: PostgresRow) throws(PostgresError) -> LiveReservation {
     LiveReservation(
-      id: ReservationID(try row.uuid(0)), sequence: try row.int8(1), customer: CustomerID(try row.uuid(2)),
-      allocation: try allocation(section: row.optionalInt2(3), quantity: row.int2(4), seats: row.optionalInt4s(5)),
-      expiresAt: Timestamp(microseconds: try row.timestamp(6)), extensionsUsed: Int(try row.int2(7)),
-      version: Int64(try row.int4(8)))
+      id: ReservationID(try row.uuid(1)), sequence: try row.int8(2), customer: CustomerID(try row.uuid(3)),
+      allocation: try allocation(section: row.optionalInt2(4), quantity: row.int2(5), seats: row.optionalInt4s(6)),
+      expiresAt: Timestamp(microseconds: try row.timestamp(7)), extensionsUsed: Int(try row.int2(8)),
+      version: Int64(try row.int4(9)))
   }
 
   static func allocation(section: Int16?, quantity: Int16, seats: [Int32]?) -> Allocation {
@@ -68,8 +70,20 @@ public struct PostgresJournal: Journal {
   }
 
   public func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try await streams(Self.streams, of: partition, in: partitioning)
+  }
+
+  public func streamsWithHolds(
+    of partition: Int, in partitioning: Partitioning
+  ) async throws(JournalFailure) -> [EventStream] {
+    try await streams(Self.streamsWithHolds, of: partition, in: partitioning)
+  }
+
+  private func streams(
+    _ statement: PostgresStatement, of partition: Int, in partitioning: Partitioning
+  ) async throws(JournalFailure) -> [EventStream] {
     try await journal {
-      let query = PostgresQuery(Self.streams, .int8(Int64(partitioning.count)), .int8(Int64(partition)))
+      let query = PostgresQuery(statement, .int8(Int64(partitioning.count)), .int8(Int64(partition)))
       return try await pool.query(query).map { row in
         EventStream(
           event: EventID(try row.uuid(0)), version: try row.int8(1),
@@ -84,15 +98,21 @@ public struct PostgresJournal: Journal {
     SELECT event_id, version, next_expiry FROM event_streams WHERE version > 0 AND mod(partition_hash, $1::bigint) = $2::bigint
     """)
 
+  private static let streamsWithHolds = PostgresStatement(
+    "journal_streams_with_holds",
+    """
+    SELECT event_id, version, next_expiry FROM event_streams WHERE has_holds AND mod(partition_hash, $1::bigint) = $2::bigint
+    """)
+
   public func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {
     let id = PostgresValue.uuid(event.rawValue)
     return try await journal {
       try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
         let rows = try await transaction.pipeline([
-          PostgresQuery(Self.stream, id),
+          PostgresQuery(Self.heads, .uuids([event.rawValue])),
           PostgresQuery(Self.decisionsAfter, id, .int8(version), .int8(Int64(limit)), .int8(viewLifetimeSeconds)),
         ])
-        let head = try rows[0].first?.int8(0) ?? 0
+        let head = try rows[0].first?.int8(1) ?? 0
         let toVersion = try rows[1].last?.int8(0) ?? version
         var reservations: [ReservationID: (record: ReservationRecord, isForgotten: Bool)] = [:]
         for row in rows[1] {
@@ -188,6 +208,15 @@ public struct PostgresJournal: Journal {
 
   private static let forgetAttempts = PostgresStatement(
     "journal_forget_attempts", "DELETE FROM attempts WHERE command_id = $1")
+}
+
+extension PostgresRows {
+  /// The rows of each event, in their order. The first column is the event's id.
+  func byEvent() throws(PostgresError) -> [EventID: [PostgresRow]] {
+    var rows: [EventID: [PostgresRow]] = [:]
+    for row in self { rows[EventID(try row.uuid(0)), default: []].append(row) }
+    return rows
+  }
 }
 
 /// Asks the database, and tells what it refuses for good from what another attempt may bring.

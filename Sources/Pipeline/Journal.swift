@@ -93,8 +93,8 @@ public enum JournalFailure: Error, Sendable {
 
 /// The history of all events and what follows from it: what a worker needs of the database.
 public protocol Journal: Sendable {
-  /// The event as it stands; nil if there is none.
-  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent?
+  /// Those of the events that there are, each as it stands, in any order.
+  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent]
   /// Which of the commands have been decided.
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID>
   /// Those of the reservations that have been decided, as they are now.
@@ -106,6 +106,8 @@ public protocol Journal: Sendable {
   func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges
   /// Where the history of each event of a partition stands that has one.
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream]
+  /// The same of those alone that have holds, which costs nothing for all the others.
+  func streamsWithHolds(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream]
   /// Keeps what could not be decided for an operator. A command, or bytes, that are kept already are not kept twice.
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure)
 }

@@ -75,6 +75,21 @@ final class Database: @unchecked Sendable {
     return nil
   }
 
+  func load(_ ids: [EventID]) throws(Contradiction) -> [LoadedEvent] {
+    var loaded: [LoadedEvent] = []
+    for id in ids {
+      if let event = try events[id]?.loaded() { loaded.append(event) }
+    }
+    return loaded
+  }
+
+  /// Where the history of each event of a partition stands that has one.
+  func streams(of partition: Int, in partitioning: Partitioning) -> [EventStream] {
+    tables.filter { $0.version > 0 && partitioning.partition(of: $0.record.event.id) == partition }.map { tables in
+      EventStream(event: tables.record.event.id, version: tables.version, nextExpiry: tables.nextExpiry)
+    }
+  }
+
   // MARK: Writing
 
   /// All or none. Nil where a key, a check or `advance_streams` refuses it.

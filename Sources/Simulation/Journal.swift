@@ -20,17 +20,19 @@ struct SimulatedJournal: Journal {
     self.process = process
   }
 
-  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
-    if world.defect == .keepCacheAfterConflict, let stale = memory.value.loaded[event] { return stale }
-    let answer = try await ask("loads") { [database] () -> Result<LoadedEvent?, Contradiction> in
-      Result { () throws(Contradiction) in try database.events[event]?.loaded() }
+  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
+    let stale = world.defect == .keepCacheAfterConflict ? events.compactMap { memory.value.loaded[$0] } : []
+    let missing = events.filter { event in !stale.contains { $0.state.event.id == event } }
+    if missing.isEmpty { return stale }
+    let answer = try await ask("loads") { [database] () -> Result<[LoadedEvent], Contradiction> in
+      Result { () throws(Contradiction) in try database.load(missing) }
     }
     switch answer {
     case .success(let loaded):
-      memory.value.loaded[event] = loaded
-      return loaded
+      for event in loaded { memory.value.loaded[event.state.event.id] = event }
+      return stale + loaded
     case .failure(let contradiction):
-      world.note("contradiction", process, about: event.rawValue)
+      world.note("contradiction", process, about: contradiction.event.rawValue)
       throw .refused(contradiction.description)
     }
   }
@@ -68,17 +70,16 @@ struct SimulatedJournal: Journal {
   }
 
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try await ask("reads streams") { [database] in database.streams(of: partition, in: partitioning) }
+  }
+
+  func streamsWithHolds(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     if world.defect == .neverReview, let first = memory.value.streams[partition] { return first }
-    let streams = try await ask("reads streams") { [database, world] in
-      let tables = database.tables.filter { $0.version > 0 && partitioning.partition(of: $0.record.event.id) == partition }
-      return tables.map { tables in
-        EventStream(
-          event: tables.record.event.id, version: tables.version,
-          nextExpiry: world.defect == .forgetExpiries ? nil : tables.nextExpiry)
-      }
+    let streams = try await ask("reads streams with holds") { [database] in
+      database.streams(of: partition, in: partitioning).filter { $0.nextExpiry != nil }
     }
     memory.value.streams[partition] = streams
-    return streams
+    return world.defect == .forgetExpiries ? [] : streams
   }
 
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) {

@@ -3,8 +3,11 @@ import Ticketing
 
 /// The events of one partition that its worker has in memory, and when the earliest holds of all its events end.
 struct EventCache {
-  /// How many events stay in memory from one batch to the next: an event that is not on sale now is loaded again in milliseconds.
-  static let maximumEvents = 256
+  /// So many events stay in memory from one batch to the next, whatever they take.
+  private let minimumEvents: Int
+  /// Beyond them as many as fit, in bytes: thousands of small events that are sold at the same time. To load one again costs as much as
+  /// several decisions.
+  private let maximumBytes: Int
 
   private var events: [EventID: LoadedEvent] = [:]
   private var lastUse: [EventID: UInt64] = [:]
@@ -13,6 +16,11 @@ struct EventCache {
   private var expiries: [EventID: Timestamp] = [:]
   /// The earliest of `expiries`.
   private(set) var nextExpiry: Timestamp?
+
+  init(minimumEvents: Int = 256, maximumBytes: Int = 4 << 20) {
+    self.minimumEvents = minimumEvents
+    self.maximumBytes = maximumBytes
+  }
 
   subscript(_ event: EventID) -> LoadedEvent? { events[event] }
 
@@ -24,12 +32,17 @@ struct EventCache {
     noteExpiry(of: id, at: event.state.nextExpiry)
   }
 
-  /// Forgets those that have been unused for longest where there are too many. Not while a batch is decided: it may be of more events
-  /// than are kept, and needs all of them.
+  /// Forgets those that have been unused for longest where there are too many, and a few more, so that it is not to be done again soon.
+  /// Not while a batch is decided: it may be of more events than are kept, and needs all of them.
   mutating func forgetUnused() {
-    let surplus = events.count - Self.maximumEvents
-    if surplus <= 0 { return }
-    for event in lastUse.sorted(by: { $0.value < $1.value }).prefix(surplus) { forget(event.key) }
+    if events.count <= minimumEvents { return }
+    var bytes = events.values.reduce(0) { $0 + $1.approximateBytes }
+    if bytes <= maximumBytes { return }
+    for (event, _) in lastUse.sorted(by: { $0.value < $1.value }).prefix(events.count - minimumEvents) {
+      if bytes <= maximumBytes / 8 * 7 { return }
+      bytes -= events[event]?.approximateBytes ?? 0
+      forget(event)
+    }
   }
 
   mutating func noteUse(of event: EventID) {
@@ -65,6 +78,11 @@ struct EventCache {
     guard let nextExpiry, nextExpiry <= now else { return [] }
     return expiries.filter { $0.value <= now }.map(\.key).sorted()
   }
+}
+
+extension LoadedEvent {
+  /// What it takes in memory, as measured for small events and for halls.
+  fileprivate var approximateBytes: Int { 2_048 + 12 * state.plan.seatCount + 96 * state.reservationCount }
 }
 
 extension Timestamp {

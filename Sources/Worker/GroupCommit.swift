@@ -65,7 +65,7 @@ final class GroupCommit: Journal {
 
   // MARK: As it is
 
-  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await journal.load(event) }
+  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] { try await journal.load(events) }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await journal.decided(commands) }
 
@@ -79,6 +79,10 @@ final class GroupCommit: Journal {
 
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try await journal.streams(of: partition, in: partitioning)
+  }
+
+  func streamsWithHolds(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try await journal.streamsWithHolds(of: partition, in: partitioning)
   }
 
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) { try await journal.setAside(letters) }

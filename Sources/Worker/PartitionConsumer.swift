@@ -107,7 +107,7 @@ final class PartitionConsumer: Sendable {
     var isolation = Isolation(
       partition: partition, journal: journal, quarantine: quarantine, turn: turn, time: time, logger: logger)
     var rate = DecisionRate()
-    settler.takeOver(try await ownStreams())
+    settler.takeOver(try await streamsWithHolds())
     try await untilJournalAnswers { () async throws(JournalFailure) in try await isolation.takeOver() }
     var nextReview = time.now() + Self.reviewInterval
     var settled = Settled()
@@ -145,7 +145,7 @@ final class PartitionConsumer: Sendable {
         for mark in batch.marks { await keeper.noteMark(mark, in: partition) }
       }
       if nextReview <= time.now() {
-        settler.takeOver(try await ownStreams())
+        settler.takeOver(try await streamsWithHolds())
         nextReview = time.now() + Self.reviewInterval
       }
     }
@@ -260,8 +260,9 @@ final class PartitionConsumer: Sendable {
     }
   }
 
-  private func ownStreams() async throws -> [EventStream] {
-    try await untilJournalAnswers { () async throws(JournalFailure) in try await journal.streams(of: partition, in: partitioning)
+  private func streamsWithHolds() async throws -> [EventStream] {
+    try await untilJournalAnswers { () async throws(JournalFailure) in
+      try await journal.streamsWithHolds(of: partition, in: partitioning)
     }
   }
 

@@ -45,7 +45,7 @@ struct Settler {
   private let mark: DecisionWatch.Mark?
   /// Called before each decision, for tests of what must not happen there.
   private let deciding: (@Sendable (Command) -> Void)?
-  private(set) var cache = EventCache()
+  private(set) var cache: EventCache
   private var recent = RecentCommands()
   /// Whether commands of this partition may have been decided without this settler knowing.
   private var mayBeBehind = true
@@ -58,9 +58,10 @@ struct Settler {
 
   init(
     journal: any Journal, now: @escaping @Sendable () -> Timestamp, time: Timekeeper = .system, logger: Logger,
-    mark: DecisionWatch.Mark? = nil, deciding: (@Sendable (Command) -> Void)? = nil
+    mark: DecisionWatch.Mark? = nil, cache: EventCache = EventCache(), deciding: (@Sendable (Command) -> Void)? = nil
   ) {
     self.journal = journal
+    self.cache = cache
     self.now = now
     self.time = time
     self.logger = logger
@@ -73,7 +74,7 @@ struct Settler {
 
   /// To be called when somebody else may have written: when the partition is taken over, and now and then afterwards, since the one
   /// who had it before may still be at its last batch.
-  /// - Parameter streams: the partition's events that have a history.
+  /// - Parameter streams: the partition's events that have holds.
   mutating func takeOver(_ streams: [EventStream]) {
     for stream in streams {
       if let known = cache[stream.event] {
@@ -171,10 +172,11 @@ struct Settler {
   }
 
   private mutating func load(_ events: Set<EventID>) async throws(JournalFailure) {
-    cache.forgetUnused()
-    // In an order that a simulation can repeat.
-    for event in events.filter({ cache[$0] == nil }).sorted() {
-      if let loaded = try await journal.load(event) { cache.insert(loaded) }
+    if events.contains(where: { cache[$0] == nil }) {
+      // First: those that are forgotten may be among these.
+      cache.forgetUnused()
+      // In an order that a simulation can repeat.
+      for event in try await journal.load(events.filter { cache[$0] == nil }.sorted()) { cache.insert(event) }
     }
     for event in events { cache.noteUse(of: event) }
   }

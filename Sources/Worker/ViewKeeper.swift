@@ -22,12 +22,14 @@ actor ViewKeeper {
   /// How often the versions are compared where nothing says that they must be: somebody may have written into the view by hand, or have
   /// been ended while he was writing an event again.
   private static let reviewInterval = Duration.seconds(60)
+  /// How many times as long as reading the versions took: with a million events it takes a second of each partition.
+  private static let reviewPause = 1_000
   /// How soon a partition is compared again in which an event can't be read.
   private static let unreadableInterval = Duration.seconds(30)
 
   private struct Partition {
-    /// When its events' versions were last compared, since this worker consumes it.
-    var comparedAt: ContinuousClock.Instant?
+    /// When its events' versions are to be compared anyway; nil until they were, since this worker consumes it.
+    var nextReview: ContinuousClock.Instant?
     /// It is not compared before that.
     var pausedUntil: ContinuousClock.Instant?
     /// What becomes known in the view as soon as all that waits in the queue is decided, where the view has lost its notes.
@@ -147,19 +149,22 @@ actor ViewKeeper {
     let began = time.now()
     let suspect = partitions.filter { number, partition in
       if let pausedUntil = partition.pausedUntil, began < pausedUntil { return false }
-      guard let comparedAt = partition.comparedAt else { return true }
+      guard let nextReview = partition.nextReview else { return true }
       if !complete.contains(number) { return true }
       // A mark on its way through a long queue would be worth nothing after another comparison.
-      return partition.mark == nil && (!noted.contains(number) || comparedAt + Self.reviewInterval <= began)
+      return partition.mark == nil && (!noted.contains(number) || nextReview <= began)
     }
     for partition in suspect.keys.sorted() {
       let comparison = try await view.beginComparison(of: partition)
       partitions[partition]?.mark =
         noted.contains(partition) ? nil : Mark(comparison: comparison, sendAt: time.now() + Self.markDelay)
+      let reading = time.now()
       guard let streams = await streams(of: partition) else { return }
+      let versions = try await view.versions(of: streams.map(\.event))
+      let pause = max(Self.reviewInterval, (time.now() - reading) * Self.reviewPause)
       var isComplete = true
       partitions[partition]?.pausedUntil = nil
-      for (stream, version) in zip(streams, try await view.versions(of: streams.map(\.event))) where version < stream.version {
+      for (stream, version) in zip(streams, versions) where version < stream.version {
         switch try await catchUp.catchUp(stream.event, from: version) {
         case .shown: break
         case .away: return
@@ -174,7 +179,7 @@ actor ViewKeeper {
       }
       if !isComplete { continue }
       try await view.markComplete(partition, since: comparison)
-      partitions[partition]?.comparedAt = time.now()
+      partitions[partition]?.nextReview = time.now() + pause
     }
   }
 

@@ -49,7 +49,7 @@ struct JournalTests {
   private func expect(
     _ decider: Decider, in pool: PostgresPool, of record: EventRecord, sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
-    let loaded = try await PostgresJournal(pool).load(record.event.id)
+    let loaded = try await PostgresJournal(pool).load([record.event.id]).first
     if decider.state.version > 0 { #expect(loaded?.state == decider.state, sourceLocation: sourceLocation) }
     #expect(loaded?.head == decider.head, sourceLocation: sourceLocation)
     #expect(try await audit(record.event.id, in: pool, view: nil) == [], sourceLocation: sourceLocation)
@@ -68,7 +68,7 @@ struct JournalTests {
       ])
       #expect(Set(updated.map(\.id)) == [kept.reservation, released.reservation])
 
-      let loaded = try #require(try await journal.load(id))
+      let loaded = try #require(try await journal.load([id]).first)
       #expect(loaded.state.version == 6 && loaded.state.counts == decider.state.counts)
       #expect(loaded.state.reservations == decider.state.reservations && loaded.state.reservationCount == 2)
       #expect(loaded.state == decider.state && loaded.head == decider.head)
@@ -76,10 +76,43 @@ struct JournalTests {
     }
   }
 
-  @Test func `an event that does not exist is not loaded`() async throws {
-    try await withJournal { journal, _ in
-      let loaded = try await journal.load(random())
-      #expect(loaded?.state == nil)
+  @Test func `events are loaded together, each with what is its own, and one that does not exist is left out`() async throws {
+    try await withJournal { journal, pool in
+      var deciders: [Decider] = []
+      for seats in 3...5 {
+        let record = EventRecord.onSale([.seated(rows: 2, of: seats), .standing(seats), .seated(rows: 1, of: 1, id: "box")])
+        _ = try await PostgresEventStore(pool).create(record)
+        var decider = Decider(record)
+        _ = try await journal.commit([decider.batch((1..<seats).map { .reserve(seats: [SeatIndex($0)], event: record.event.id) })]
+        )
+        deciders.append(decider)
+      }
+      let loaded = try await journal.load(deciders.map(\.state.event.id) + [random()])
+      #expect(Set(loaded.map(\.state.event.id)) == Set(deciders.map(\.state.event.id)) && loaded.count == 3)
+      for decider in deciders {
+        let event = try #require(loaded.first { $0.state.event.id == decider.state.event.id })
+        #expect(event.state == decider.state && event.head == decider.head)
+      }
+    }
+  }
+
+  @Test func `streams with holds are those of the events that have some now`() async throws {
+    try await withJournal { journal, pool in
+      var decider = Decider(record)
+      let hold = Command.reserve(seats: [1], event: id)
+      let one = Partitioning(count: 1)
+      #expect(try await journal.streamsWithHolds(of: 0, in: one) == [])
+      _ = try await journal.commit([decider.batch([hold])])
+      let stream = EventStream(event: id, version: 1, nextExpiry: decider.state.nextExpiry)
+      #expect(try await journal.streamsWithHolds(of: 0, in: one) == [stream])
+      let many = Partitioning(count: 7)
+      for partition in 0..<7 {
+        let found = try await journal.streamsWithHolds(of: partition, in: many)
+        #expect(found == (partition == many.partition(of: id) ? [stream] : []))
+      }
+      _ = try await journal.commit([decider.batch([.release(hold.reservation, event: id)])])
+      #expect(try await journal.streamsWithHolds(of: 0, in: one) == [])
+      #expect(try await journal.streams(of: 0, in: one).map(\.version) == [2])
     }
   }
 

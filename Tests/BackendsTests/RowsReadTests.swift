@@ -23,6 +23,8 @@ struct RowsReadTests {
       _ = try await PostgresReservationStore(pool).reservation(only.reservation)
       _ = try await PostgresReservationStore(pool).reservation(random())
       _ = try await journal.changes(of: record.event.id, after: 0, limit: 10)
+      _ = try await journal.load([record.event.id])
+      _ = try await journal.streamsWithHolds(of: 0, in: Partitioning(count: 1))
       _ = try await journal.commit([first.batch([.release(only.reservation, event: record.event.id)])])
       try await body(journal, pool)
     }
@@ -107,6 +109,34 @@ struct RowsReadTests {
       // A search takes two or three pages, and a row that moves to another page has keys to be put in.
       #expect(try await indexPagesRead(pool) - before < 50 * 20)
       #expect(try await rowsRead(pool) - rowsBefore < 50 * 10)
+    }
+  }
+
+  @Test func `what has holds is found without reading what has none, and events are loaded without the others`() async throws {
+    try await withSmallTables { journal, pool in
+      let partitioning = Partitioning(count: 4)
+      var deciders: [Decider] = []
+      for _ in 0..<300 { deciders.append(try await decider(in: pool, seats: 2)) }
+      let events = deciders.map(\.state.event.id)
+      // All have a history, and ten have holds.
+      let holds = events.map { Command.reserve(seats: [0], event: $0) }
+      for index in deciders.indices { _ = try await journal.commit([deciders[index].batch([holds[index]])]) }
+      for index in 10..<300 {
+        _ = try await journal.commit([deciders[index].batch([.release(holds[index].reservation, event: events[index])])])
+      }
+      let before = try await rowsRead(pool)
+      var found: [EventID] = []
+      for partition in 0..<4 { found += try await journal.streamsWithHolds(of: partition, in: partitioning).map(\.event) }
+      #expect(Set(found) == Set(events[..<10]))
+      // Index entries of holds that have ended are passed over until they are swept, once.
+      #expect(try await rowsRead(pool) - before < 2 * 300)
+      let swept = try await rowsRead(pool)
+      for partition in 0..<4 { _ = try await journal.streamsWithHolds(of: partition, in: partitioning) }
+      #expect(try await rowsRead(pool) - swept <= 4 * 10 * 2)
+      let loading = try await rowsRead(pool)
+      #expect(try await journal.load(Array(events[..<5])).count == 5)
+      // A stream, an event, a reservation, two sections and a row of seats, by their indexes.
+      #expect(try await rowsRead(pool) - loading <= 5 * 6 * 2)
     }
   }
 

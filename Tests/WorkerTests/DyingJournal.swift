@@ -24,9 +24,9 @@ final class DyingJournal: Journal {
     if isDead { throw .unavailable("dead") }
   }
 
-  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
+  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
     try expectLife()
-    return try await journal.load(event)
+    return try await journal.load(events)
   }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> {
@@ -56,6 +56,11 @@ final class DyingJournal: Journal {
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try expectLife()
     return try await journal.streams(of: partition, in: partitioning)
+  }
+
+  func streamsWithHolds(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try expectLife()
+    return try await journal.streamsWithHolds(of: partition, in: partitioning)
   }
 
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) {

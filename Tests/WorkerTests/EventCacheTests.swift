@@ -21,13 +21,27 @@ struct EventCacheTests {
     #expect(cache.nextExpiry == nil)
   }
 
-  @Test func `those unused for longest are forgotten, as many as there are too many`() {
-    var cache = EventCache()
-    let events = (0..<EventCache.maximumEvents + 3).map { _ in EventRecord.onSale([.standing(5)]).event }
+  private func insert(_ count: Int, into cache: inout EventCache) -> [Event] {
+    let events = (0..<count).map { _ in EventRecord.onSale([.standing(5)]).event }
     for event in events { cache.insert(LoadedEvent(state: EventState(event: event), head: HashChain.origin(of: event))) }
+    return events
+  }
+
+  @Test func `those unused for longest are forgotten, until as few are left as always stay`() {
+    var cache = EventCache(minimumEvents: 10, maximumBytes: 0)
+    let events = insert(13, into: &cache)
     cache.noteUse(of: events[0].id)
     cache.forgetUnused()
-    let forgotten = events.indices.filter { cache[events[$0].id] == nil }
-    #expect(forgotten == [1, 2, 3])
+    #expect(events.indices.filter { cache[events[$0].id] == nil } == [1, 2, 3])
+  }
+
+  @Test func `more of them stay where they fit in memory, and a part goes where they do not`() {
+    var cache = EventCache(minimumEvents: 10, maximumBytes: 2_048 * 80)
+    let first = insert(80, into: &cache)
+    cache.forgetUnused()
+    #expect(first.allSatisfy { cache[$0.id] != nil })
+    let second = insert(1, into: &cache)
+    cache.forgetUnused()
+    #expect((first + second).indices.filter { cache[(first + second)[$0].id] == nil } == Array(0..<11))
   }
 }

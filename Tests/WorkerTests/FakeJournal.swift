@@ -27,6 +27,7 @@ final class FakeJournal: Journal {
     var commands: Set<CommandID> = []
     var letters: [DeadLetter] = []
     var commits: [[EventBatch]] = []
+    var loads: [[EventID]] = []
     var trouble: Trouble?
     var refusals = 0
   }
@@ -48,6 +49,8 @@ final class FakeJournal: Journal {
   func cause(_ trouble: Trouble) { state.withLock { $0.trouble = trouble } }
   /// The batches of all transactions, in their order.
   var commits: [[EventBatch]] { state.withLock { $0.commits } }
+  /// What was loaded at a time.
+  var loads: [[EventID]] { state.withLock { $0.loads } }
   var letters: [DeadLetter] { state.withLock { $0.letters } }
   /// How many calls found nobody.
   var refusals: Int { state.withLock { $0.refusals } }
@@ -72,8 +75,11 @@ final class FakeJournal: Journal {
 
   // MARK: Journal
 
-  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? {
-    try answering { $0.events[event] }
+  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] {
+    try answering { state in
+      state.loads.append(events)
+      return events.compactMap { state.events[$0] }
+    }
   }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> {
@@ -131,6 +137,10 @@ final class FakeJournal: Journal {
       }
       return streams.filter { partitioning.partition(of: $0.event) == partition }
     }
+  }
+
+  func streamsWithHolds(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try await streams(of: partition, in: partitioning).filter { $0.nextExpiry != nil }
   }
 
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) {

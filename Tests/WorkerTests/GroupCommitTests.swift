@@ -181,7 +181,7 @@ private final class GatedJournal: Journal {
     return updated
   }
 
-  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await tables.load(event) }
+  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] { try await tables.load(events) }
 
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await tables.decided(commands) }
 
@@ -195,6 +195,10 @@ private final class GatedJournal: Journal {
 
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try await tables.streams(of: partition, in: partitioning)
+  }
+
+  func streamsWithHolds(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try await tables.streamsWithHolds(of: partition, in: partitioning)
   }
 
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) { try await tables.setAside(letters) }

@@ -29,7 +29,7 @@ final class RacingJournal: Journal {
     return changes
   }
 
-  func load(_ event: EventID) async throws(JournalFailure) -> LoadedEvent? { try await fake.load(event) }
+  func load(_ events: [EventID]) async throws(JournalFailure) -> [LoadedEvent] { try await fake.load(events) }
   func decided(_ commands: [CommandID]) async throws(JournalFailure) -> Set<CommandID> { try await fake.decided(commands) }
   func reservations(_ ids: [ReservationID]) async throws(JournalFailure) -> [ReservationRecord] {
     try await fake.reservations(ids)
@@ -37,6 +37,9 @@ final class RacingJournal: Journal {
   func commit(_ batches: [EventBatch]) async throws(JournalFailure) -> [ReservationRecord] { try await fake.commit(batches) }
   func streams(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
     try await fake.streams(of: partition, in: partitioning)
+  }
+  func streamsWithHolds(of partition: Int, in partitioning: Partitioning) async throws(JournalFailure) -> [EventStream] {
+    try await fake.streamsWithHolds(of: partition, in: partitioning)
   }
   func setAside(_ letters: [DeadLetter]) async throws(JournalFailure) { try await fake.setAside(letters) }
 }

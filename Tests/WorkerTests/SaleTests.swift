@@ -25,7 +25,7 @@ struct SaleTests {
       try await rig.waitUntilDecided(history.ids)
       let journal = PostgresJournal(rig.database.pool)
       try await eventually(within: .seconds(60), "the short holds have expired") {
-        try await journal.load(rig.events[1].event.id)?.state.reservationCount == 0
+        try await journal.load([rig.events[1].event.id]).first?.state.reservationCount == 0
       }
       try await rig.expectAgreement()
       await worker.stop()

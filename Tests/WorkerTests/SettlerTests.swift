@@ -9,9 +9,9 @@ struct SettlerTests {
   private let event = EventRecord.onSale([.seated(rows: 2, of: 10), .standing(5)], holdSeconds: 10).event
   private let clock = TestClock()
 
-  private func settler(_ journal: FakeJournal) -> Settler {
+  private func settler(_ journal: FakeJournal, cache: EventCache = EventCache()) -> Settler {
     let clock = clock
-    return Settler(journal: journal, now: { clock.now }, logger: quietLogger)
+    return Settler(journal: journal, now: { clock.now }, logger: quietLogger, cache: cache)
   }
 
   private func queued(_ commands: Command...) -> [QueuedCommand] { commands.map { QueuedCommand($0, ordinal: 1) } }
@@ -194,7 +194,7 @@ struct SettlerTests {
     let journal = FakeJournal(event)
     try journal.decideElsewhere([.reserve(event: event.id)], at: clock.now)
     var settler = settler(journal)
-    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
+    settler.takeOver(try await journal.streamsWithHolds(of: 0, in: Partitioning(count: 1)))
     clock.advance(seconds: 11)
     #expect(try await settler.settle([], mayBeDecided: false).decisions == 1)
   }
@@ -202,11 +202,11 @@ struct SettlerTests {
   @Test func `holds that the former owner gives after the takeover expire too`() async throws {
     let journal = FakeJournal(event)
     var settler = settler(journal)
-    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
+    settler.takeOver(try await journal.streamsWithHolds(of: 0, in: Partitioning(count: 1)))
     _ = try await settler.settle(queued(.reserve(event: event.id)), mayBeDecided: false)
     try journal.decideElsewhere([.release(journal.decisions(of: event)[0].command.reservation, event: event.id)], at: clock.now)
     try journal.decideElsewhere([.reserve(event: event.id)], at: clock.now.adding(seconds: -5))
-    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
+    settler.takeOver(try await journal.streamsWithHolds(of: 0, in: Partitioning(count: 1)))
     clock.advance(seconds: 11)
     #expect(try await settler.settle([], mayBeDecided: false).decisions == 1)
     #expect(journal.decisions(of: event).last?.outcome == .expired && settler.cache.nextExpiry == nil)
@@ -217,7 +217,7 @@ struct SettlerTests {
     var settler = settler(journal)
     _ = try await settler.settle(queued(.release(random(), event: event.id)), mayBeDecided: false)
     try journal.decideElsewhere([.reserve(event: event.id)], at: clock.now)
-    settler.takeOver(try await journal.streams(of: 0, in: Partitioning(count: 1)))
+    settler.takeOver(try await journal.streamsWithHolds(of: 0, in: Partitioning(count: 1)))
     clock.advance(seconds: 11)
     #expect(try await settler.settle([], mayBeDecided: false).decisions == 1)
   }
@@ -231,9 +231,9 @@ struct SettlerTests {
   }
 
   @Test func `a batch of more events than stay in memory is decided, whichever of their holds are over`() async throws {
-    let events = (0..<EventCache.maximumEvents * 2).map { _ in EventRecord.onSale([.standing(5)], holdSeconds: 10).event }
+    let events = (0..<512).map { _ in EventRecord.onSale([.standing(5)], holdSeconds: 10).event }
     let journal = FakeJournal(events)
-    var settler = settler(journal)
+    var settler = settler(journal, cache: EventCache(minimumEvents: 256, maximumBytes: 0))
     for _ in 0..<2 {
       let commands = events.map { QueuedCommand(.reserve(event: $0.id), ordinal: 1) }
       let settlement = try await settler.settle(commands, mayBeDecided: false)
@@ -249,6 +249,18 @@ struct SettlerTests {
       rounds += 1
     }
     #expect(rounds == 3)
+  }
+
+  @Test func `what a batch needs is loaded at once, and stays for the next one`() async throws {
+    let events = (0..<1000).map { _ in EventRecord.onSale([.standing(5)]).event }
+    let journal = FakeJournal(events)
+    var settler = settler(journal)
+    for _ in 0..<2 {
+      let commands = events.map { QueuedCommand(.reserve(event: $0.id), ordinal: 1) }
+      let settlement = try await settler.settle(commands, mayBeDecided: false)
+      #expect(settlement.changes.count == events.count)
+    }
+    #expect(journal.loads.map(Set.init) == [Set(events.map(\.id))])
   }
 
   @Test func `a batch of several events is one transaction`() async throws {
