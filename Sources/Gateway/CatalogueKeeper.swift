@@ -8,20 +8,44 @@ import Ticketing
 struct CatalogueKeeper: Service {
   private static let interval = Duration.seconds(2)
   private static let page = 100
+  /// How many times as long as it took the next count is put off: the database reads all events for it.
+  private static let countPause = 100
 
   let view: any CatalogueView
   let store: any EventStore
+  var time: Timekeeper = .system
   let logger: Logger
 
   func run() async throws {
+    var comparison = Comparison()
     while !Task.isShuttingDownGracefully && !Task.isCancelled {
       do {
-        if try await view.listedCount() != store.publishedCount() { try await listAll() }
+        let listed = try await view.listedCount()
+        var mustList = listed == nil
+        if let listed { mustList = try await lacksEvents(listed, &comparison) }
+        if mustList { try await listAll() }
       } catch {
         logger.debug("the catalogue can't be compared", metadata: ["reason": "\(error)"])
       }
-      await cancelWhenGracefulShutdown { try? await Task.sleep(for: Self.interval) }
+      await cancelWhenGracefulShutdown { try? await time.sleep(Self.interval) }
     }
+  }
+
+  private struct Comparison {
+    var nextCount: ContinuousClock.Instant?
+    /// Whether the last count was another one.
+    var differed = false
+  }
+
+  /// Whether the list has not as many events as the database, twice in a row: an event that is just being created is in the database
+  /// first.
+  private func lacksEvents(_ listed: Int, _ comparison: inout Comparison) async throws(StoreUnavailable) -> Bool {
+    let began = time.now()
+    if let nextCount = comparison.nextCount, began < nextCount { return false }
+    let differs = try await store.publishedCount() != listed
+    defer { comparison.differed = differs && !comparison.differed }
+    comparison.nextCount = differs ? nil : time.now() + (time.now() - began) * Self.countPause
+    return differs && comparison.differed
   }
 
   private func listAll() async throws {
