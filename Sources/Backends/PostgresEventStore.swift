@@ -17,20 +17,27 @@ public struct PostgresEventStore: EventStore {
         // Created before, under the same key.
       }
     }
-    guard let event = try await event(record.event.id) else {
+    guard let event = try await events([record.event.id]).first else {
       throw StoreUnavailable("event \(record.event.id) was written and cannot be found")
     }
     return event
   }
 
-  public func event(_ id: EventID) async throws(StoreUnavailable) -> EventRecord? { try await events([id.rawValue]).first }
+  public func events(_ ids: [EventID]) async throws(StoreUnavailable) -> [EventRecord] {
+    if ids.isEmpty { return [] }
+    return try await store {
+      let records = try Self.records(try await pool.pipeline(Self.queries(.uuids(ids.map(\.rawValue))))[...])
+      let byID = Dictionary(records.map { ($0.event.id, $0) }, uniquingKeysWith: { first, _ in first })
+      return ids.compactMap { byID[$0] }
+    }
+  }
 
   public func publishedEvents(after mark: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {
     let ids = try await store {
       try await pool.query(
         PostgresQuery(
           Self.published, Self.time(mark), .uuid(mark?.id ?? 0), .int8(Int64(limit)))
-      ).map { try $0.uuid(0) }
+      ).map { EventID(try $0.uuid(0)) }
     }
     return try await events(ids)
   }
@@ -45,7 +52,7 @@ public struct PostgresEventStore: EventStore {
       try await pool.query(
         PostgresQuery(
           Self.ofOrganiser, .uuid(organiser.rawValue), Self.time(mark), .uuid(mark?.id ?? 0), .int8(Int64(limit)))
-      ).map { try $0.uuid(0) }
+      ).map { EventID(try $0.uuid(0)) }
     }
     return try await events(ids)
   }
@@ -56,16 +63,6 @@ public struct PostgresEventStore: EventStore {
 
   /// Earlier than any event: the year 0.
   private static let earliest: Int64 = -62_167_219_200_000_000
-
-  /// In the order of the ids.
-  private func events(_ ids: [UInt128]) async throws(StoreUnavailable) -> [EventRecord] {
-    if ids.isEmpty { return [] }
-    return try await store {
-      let records = try Self.records(try await pool.pipeline(Self.queries(.uuids(ids)))[...])
-      let byID = Dictionary(records.map { ($0.event.id.rawValue, $0) }, uniquingKeysWith: { first, _ in first })
-      return ids.compactMap { byID[$0] }
-    }
-  }
 
   /// For ``records(_:)``.
   /// - Parameter ids: an array of them.

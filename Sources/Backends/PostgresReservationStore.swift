@@ -8,21 +8,24 @@ public struct PostgresReservationStore: ReservationStore {
 
   public init(_ pool: PostgresPool) { self.pool = pool }
 
-  public func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord? {
-    try await store {
-      if let decision = try await pool.query(PostgresQuery(Self.byID, .uuids([id.rawValue]))).first {
-        return try Self.record(decision, from: 0)
-      }
-      // A reservation's id is that of the command that asked for it.
-      let letter = DeadLetter(
-        partition: 0, command: CommandID(id.rawValue), event: nil, reason: "", attempts: 0, payload: [])
-      return try await pool.query(PostgresQuery(Self.setAside, .uuid(letter.id.rawValue))).first.flatMap(Self.waiting)
+  public func reservations(_ ids: [ReservationID]) async throws(StoreUnavailable) -> [ReservationRecord] {
+    // A reservation's id is that of the command that asked for it.
+    let letters = ids.map { id in
+      DeadLetter(partition: 0, command: CommandID(id.rawValue), event: nil, reason: "", attempts: 0, payload: []).id
+    }
+    return try await store {
+      let rows = try await pool.pipeline([
+        PostgresQuery(Self.byID, .uuids(ids.map(\.rawValue))), PostgresQuery(Self.setAside, .uuids(letters.map(\.rawValue))),
+      ])
+      let decided = try rows[0].compactMap { try Self.record($0, from: 0) }
+      let known = Set(decided.map(\.id))
+      return decided + (try rows[1].compactMap(Self.waiting)).filter { !known.contains($0.id) }
     }
   }
 
   /// All but what was discarded, which has a decision.
   private static let setAside = PostgresStatement(
-    "reservation_set_aside", "SELECT payload FROM dead_letters WHERE dead_letter_id = $1 AND status <> 4")
+    "reservation_set_aside", "SELECT payload FROM dead_letters WHERE dead_letter_id = ANY ($1) AND status <> 4")
 
   /// A reservation that waits for what an operator will have done with its command; nil where that asks for none.
   private static func waiting(_ row: PostgresRow) throws(PostgresError) -> ReservationRecord? {

@@ -1,7 +1,6 @@
 import Logging
 import Pipeline
 import ServiceLifecycle
-import Synchronization
 import Ticketing
 
 /// Tells who sends a request, from its bearer token alone; the database is asked only which sessions were ended.
@@ -16,7 +15,7 @@ final class Authenticator: Service {
   private let accounts: any Accounts
   private let now: @Sendable () -> Timestamp
   private let logger: Logger
-  private let ended = Mutex<Set<UInt128>>([])
+  private let ended: EndedSessions
 
   init(authority: TokenAuthority, accounts: any Accounts, now: @escaping @Sendable () -> Timestamp, logger: Logger) {
     self.authority = authority
@@ -24,6 +23,7 @@ final class Authenticator: Service {
     self.accounts = accounts
     self.now = now
     self.logger = logger
+    ended = EndedSessions(now: now())
   }
 
   /// Keeps up with ended sessions.
@@ -33,7 +33,7 @@ final class Authenticator: Service {
     while !Task.isShuttingDownGracefully && !Task.isCancelled {
       do {
         let (sessions, time) = try await accounts.revokedSessions(since: since)
-        if !sessions.isEmpty { ended.withLock { $0.formUnion(sessions) } }
+        if !sessions.isEmpty { ended.insert(sessions, now: now()) }
         since = time.adding(seconds: Self.overlapSeconds)
         isAway = false
       } catch {
@@ -52,7 +52,7 @@ final class Authenticator: Service {
       throw Problem(.unauthenticated, "Send the token of a session as Authorization: Bearer.")
     }
     guard let text = Self.bearer(header), let token = verified.verify(text), token.expiresAt > now(),
-      !ended.withLock({ $0.contains(token.session) })
+      !ended.contains(token.session)
     else { throw Problem(.unauthenticated, "The session is unknown or over.") }
     return token
   }
@@ -87,7 +87,7 @@ final class Authenticator: Service {
     } catch {
       throw Problem(error)
     }
-    _ = ended.withLock { $0.insert(token.session) }
+    ended.insert([token.session], now: now())
   }
 }
 

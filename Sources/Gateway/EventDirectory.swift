@@ -21,38 +21,55 @@ package final class KnownEvent: Sendable {
   }
 
   var event: Event { record.event }
+
+  /// What it takes in memory: the JSON, and its parts as they are decoded.
+  fileprivate var approximateBytes: Int { 1_024 + 3 * json.count }
 }
 
 /// The events by their ids: from memory, else from Redis, else from PostgreSQL.
+///
+/// Those that ask while a look-up is under way share the next one. So a crowd for an event that is not in memory costs little more than
+/// one request, and so does one that follows a link to an event that does not exist.
 struct EventDirectory: Sendable {
-  /// How many events stay in memory.
-  private static let maximumEvents = 4096
+  /// What the events in memory take at most, in bytes: five thousand clubs, or a few hundred halls.
+  static let maximumBytes = 32 << 20
+  /// How many different events are looked up at once.
+  private static let maximumBatch = 256
 
-  private let view: any CatalogueView
-  private let store: any EventStore
   let partitioning: Partitioning
-  private let known = Known()
+  private let known: Known
+  private let lookUps: Coalescer<EventID, Result<KnownEvent?, StoreUnavailable>>
 
   private final class Known: Sendable {
-    let events = Mutex<[EventID: KnownEvent]>([:])
+    let events: Mutex<RecentlyUsed<EventID, KnownEvent>>
+
+    init(maximumBytes: Int) { events = Mutex(RecentlyUsed(maximumSize: maximumBytes) { $0.approximateBytes }) }
   }
 
-  init(view: any CatalogueView, store: any EventStore, partitioning: Partitioning) {
-    self.view = view
-    self.store = store
+  init(
+    view: any CatalogueView, store: any EventStore, partitioning: Partitioning, maximumBytes: Int = Self.maximumBytes
+  ) {
     self.partitioning = partitioning
+    let known = Known(maximumBytes: maximumBytes)
+    self.known = known
+    lookUps = Coalescer(maximumBatch: Self.maximumBatch, maximumWaiting: .max) { ids in
+      do throws(StoreUnavailable) {
+        let found = try await Self.records(Set(ids), view, store).mapValues { KnownEvent($0, partitioning: partitioning) }
+        known.events.withLock { events in for (id, event) in found { events.insert(event, as: id) } }
+        return ids.map { .success(found[$0]) }
+      } catch {
+        return ids.map { _ in .failure(error) }
+      }
+    }
   }
 
   /// The event, whoever asks. Nil if there is none.
   func event(_ id: EventID) async throws -> KnownEvent? {
-    if let known = known.events.withLock({ $0[id] }) { return known }
-    let record: EventRecord?
-    do throws(StoreUnavailable) {
-      if let viewed = await viewed(id) { record = viewed } else { record = try await store.event(id) }
-    } catch {
+    if let known = known.events.withLock({ $0.value(id) }) { return known }
+    guard case .success(let event)? = await lookUps.submit(id) else {
       throw Problem(.unavailable, "Events can't be read at the moment.", retryAfter: 2)
     }
-    return record.map(remember)
+    return event
   }
 
   /// The event if this reader may see it: a draft is nobody's business but its organiser's and the operators'.
@@ -65,20 +82,24 @@ struct EventDirectory: Sendable {
 
   func remember(_ record: EventRecord) -> KnownEvent {
     let event = KnownEvent(record, partitioning: partitioning)
-    known.events.withLock { events in
-      if events.count >= Self.maximumEvents, let any = events.keys.first { events[any] = nil }
-      events[record.event.id] = event
-    }
+    known.events.withLock { $0.insert(event, as: record.event.id) }
     return event
   }
 
-  private func viewed(_ id: EventID) async -> EventRecord? {
+  private static func records(
+    _ ids: Set<EventID>, _ view: any CatalogueView, _ store: any EventStore
+  ) async throws(StoreUnavailable) -> [EventID: EventRecord] {
+    let ids = Array(ids)
+    var records: [EventRecord] = []
     do throws(ViewUnavailable) {
-      return try await view.events([id])[0]
+      records = try await view.events(ids).compactMap(\.self)
     } catch {
-      // The database has it too.
-      return nil
+      // The database has them too.
     }
+    let viewed = Set(records.map(\.event.id))
+    let missing = ids.filter { !viewed.contains($0) }
+    if !missing.isEmpty { records += try await store.events(missing) }
+    return Dictionary(records.map { ($0.event.id, $0) }, uniquingKeysWith: { first, _ in first })
   }
 }
 

@@ -24,26 +24,9 @@ struct EventList: Sendable {
   /// How much JSON stays in memory, in bytes: some thousand clubs, or a hundred halls.
   static let maximumBytes = 4 << 20
 
-  private struct Shown {
-    var events: [EventID: ListedEvent] = [:]
-    var bytes = 0
-
-    mutating func insert(_ event: ListedEvent) {
-      if events[event.id] != nil { return }
-      while bytes + event.json.count > EventList.maximumBytes, let any = events.values.first { remove(any) }
-      events[event.id] = event
-      bytes += event.json.count
-    }
-
-    private mutating func remove(_ event: ListedEvent) {
-      events[event.id] = nil
-      bytes -= event.json.count
-    }
-  }
-
   /// What was shown before. Nothing changes an event once it was created.
   private final class Memory: Sendable {
-    let shown = Mutex(Shown())
+    let shown = Mutex(RecentlyUsed<EventID, ListedEvent>(maximumSize: EventList.maximumBytes) { $0.json.count })
   }
 
   let view: any CatalogueView
@@ -85,11 +68,11 @@ struct EventList: Sendable {
     return events.compactMap(\.self)
   }
 
-  private func remembered(_ ids: [EventID]) -> [ListedEvent?] { memory.shown.withLock { shown in ids.map { shown.events[$0] } } }
+  private func remembered(_ ids: [EventID]) -> [ListedEvent?] { memory.shown.withLock { shown in ids.map { shown.value($0) } } }
 
   private func remember(_ record: EventRecord) -> ListedEvent {
     let event = ListedEvent(record)
-    memory.shown.withLock { $0.insert(event) }
+    memory.shown.withLock { $0.insert(event, as: event.id) }
     return event
   }
 }

@@ -6,38 +6,17 @@ import Synchronization
 package final class VerifiedTokens: Sendable {
   private static let maximumTokens = 32_768
 
-  /// When the younger half is full, the older one is dropped: what is in use is found in it before and moves up.
-  private struct Halves {
-    var younger: [SignedText: AccessToken] = [:]
-    var older: [SignedText: AccessToken] = [:]
-
-    mutating func token(_ text: SignedText) -> AccessToken? {
-      if let token = younger[text] { return token }
-      guard let token = older[text] else { return nil }
-      insert(token, as: text)
-      return token
-    }
-
-    mutating func insert(_ token: AccessToken, as text: SignedText) {
-      if younger.count >= VerifiedTokens.maximumTokens / 2 {
-        older = younger
-        younger = [:]
-      }
-      younger[text] = token
-    }
-  }
-
   private let authority: TokenAuthority
-  private let halves = Mutex(Halves())
+  private let known = Mutex(RecentlyUsed<SignedText, AccessToken>(maximumSize: maximumTokens))
 
   package init(authority: TokenAuthority) { self.authority = authority }
 
   /// As ``TokenAuthority/verify(_:)``.
   package func verify(_ text: Substring) -> AccessToken? {
     let text = SignedText(text)
-    if let known = halves.withLock({ $0.token(text) }) { return known }
+    if let known = known.withLock({ $0.value(text) }) { return known }
     guard let token = authority.verify(text.text) else { return nil }
-    halves.withLock { $0.insert(token, as: text) }
+    known.withLock { $0.insert(token, as: text) }
     return token
   }
 }

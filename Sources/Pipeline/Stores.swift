@@ -4,7 +4,8 @@ public import Ticketing
 public protocol EventStore: Sendable {
   /// Creates the event. If there is one with this id already, gives that one and changes nothing.
   func create(_ event: EventRecord) async throws(StoreUnavailable) -> EventRecord
-  func event(_ id: EventID) async throws(StoreUnavailable) -> EventRecord?
+  /// Those that there are, in the order of the ids.
+  func events(_ ids: [EventID]) async throws(StoreUnavailable) -> [EventRecord]
   /// Published events, soonest first, from the one after `after`.
   func publishedEvents(after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord]
   /// How many events are published.
@@ -15,8 +16,9 @@ public protocol EventStore: Sendable {
 
 /// What the database knows of reservations, for when the view does not.
 public protocol ReservationStore: Sendable {
-  /// The reservation as it was decided; as `queued` where it was set aside, and its decision is an operator's.
-  func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord?
+  /// Those of the reservations that there are, as they were decided, in any order; as `queued` where one was set aside, and its decision
+  /// is an operator's.
+  func reservations(_ ids: [ReservationID]) async throws(StoreUnavailable) -> [ReservationRecord]
   /// A customer's reservations that were given tickets, newest first.
   func reservations(of customer: CustomerID, after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [ReservationRecord]
   /// The letters of a section's seats.

@@ -165,9 +165,11 @@ struct SimulatedStore: ReservationStore {
   let database: Database
   let process: SimulatedProcess
 
-  func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord? {
+  func reservations(_ ids: [ReservationID]) async throws(StoreUnavailable) -> [ReservationRecord] {
     do throws(NoAnswer) {
-      return try await world.call(process, .database, "reads a reservation") { [database] in database.reservation(id) }
+      return try await world.call(process, .database, "reads reservations") { [database] in
+        ids.sorted().compactMap(database.reservation)
+      }
     } catch {
       throw StoreUnavailable("no answer")
     }

@@ -36,7 +36,7 @@ struct RebuildCommand: AsyncParsableCommand {
       let rebuild = ViewRebuild(
         view: RedisProjection(redis), journal: PostgresJournal(pool), partitioning: partitioning, logger: logger)
       if let event {
-        guard try await PostgresEventStore(pool).event(event) != nil else { throw CommandFailure("there is no event \(event)") }
+        if try await PostgresEventStore(pool).events([event]).isEmpty { throw CommandFailure("there is no event \(event)") }
         try await rebuild.rebuild(event, onProgress: progress.show)
       } else {
         try await rebuild.run(onProgress: progress.show)

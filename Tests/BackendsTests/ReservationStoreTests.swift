@@ -48,14 +48,14 @@ struct ReservationStoreTests {
       let letter = DeadLetter(
         partition: 0, command: command.id, event: id, reason: "test", attempts: 3,
         payload: CommandMessage.encode([QueuedCommand(command, ordinal: 77)]))
-      #expect(try await store.reservation(command.reservation) == nil)
+      #expect(try await store.reservations([command.reservation]).first == nil)
       try await PostgresJournal(database.pool).setAside([letter])
-      let waiting = try await store.reservation(command.reservation)
+      let waiting = try await store.reservations([command.reservation]).first
       #expect(waiting?.status == .queued && waiting?.ordinal == 0 && waiting?.request == command.request)
       #expect(waiting?.createdAt == command.acceptedAt)
       let publisher = FakeMessagePublisher()
       try await PostgresDeadLetters(database.pool, publisher: publisher, partitioning: Partitioning(count: 4)).discard(letter.id)
-      #expect(try await store.reservation(command.reservation) == nil)
+      #expect(try await store.reservations([command.reservation]).first == nil)
     }
   }
 

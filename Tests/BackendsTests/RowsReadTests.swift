@@ -20,8 +20,8 @@ struct RowsReadTests {
       let only = Command.reserve(seats: [0], event: record.event.id)
       _ = try await journal.commit([first.batch([only])])
       try await pool.execute("ANALYZE")
-      _ = try await PostgresReservationStore(pool).reservation(only.reservation)
-      _ = try await PostgresReservationStore(pool).reservation(random())
+      _ = try await PostgresReservationStore(pool).reservations([only.reservation])
+      _ = try await PostgresReservationStore(pool).reservations([random()])
       _ = try await journal.changes(of: record.event.id, after: 0, limit: 10)
       _ = try await journal.load([record.event.id])
       _ = try await journal.streamsWithHolds(of: 0, in: Partitioning(count: 1))
@@ -148,13 +148,15 @@ struct RowsReadTests {
       _ = try await journal.commit([hall.batch(commands)])
       let before = try await rowsRead(pool)
       let store = PostgresReservationStore(pool)
-      for command in commands[..<10] { #expect(try await store.reservation(command.reservation)?.id == command.reservation) }
+      for command in commands[..<10] {
+        #expect(try await store.reservations([command.reservation]).first?.id == command.reservation)
+      }
       try await pool.execute(
         """
         INSERT INTO dead_letters (dead_letter_id, partition, command_id, reason, attempts, payload)
         SELECT gen_random_uuid(), 0, gen_random_uuid(), '', 1, '' FROM generate_series(1, 1000)
         """)
-      for _ in 0..<10 { #expect(try await store.reservation(random()) == nil) }
+      for _ in 0..<10 { #expect(try await store.reservations([random()]).first == nil) }
       let read = try await rowsRead(pool) - before
       #expect(read < 10 * 5)
       let piece = try await journal.changes(of: event, after: 0, limit: 1000)

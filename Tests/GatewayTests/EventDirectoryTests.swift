@@ -85,13 +85,34 @@ struct EventDirectoryTests {
     #expect(try await directory.event(EventID(0xE), for: nil).event.status == status)
   }
 
-  @Test func `memory has a limit, and what it forgot is read again`() async throws {
-    for id in 0..<4200 {
-      store.put(.sample(id: UInt128(id)))
-      _ = directory.remember(.sample(id: UInt128(id)))
+  @Test func `memory has a limit; what it forgot is read again, and what is asked for stays`() async throws {
+    let directory = EventDirectory(
+      view: catalogue, store: store, partitioning: Partitioning(count: 16),
+      maximumBytes: 50 * (1_024 + 3 * EventRecord.sample().json.count))
+    for id in 0..<100 { store.put(.sample(id: UInt128(id))) }
+    for id in 0..<100 {
+      #expect(try await directory.event(EventID(UInt128(id))) != nil)
+      #expect(try await directory.event(EventID(0)) != nil)
     }
-    for id in 0..<4200 { #expect(try await directory.event(EventID(UInt128(id))) != nil) }
-    #expect(store.looks >= 4200 - 4096)
+    #expect(store.looks == 100)
+    _ = try await directory.event(EventID(99))
+    #expect(store.looks == 100)
+    for id in 1..<100 { _ = try await directory.event(EventID(UInt128(id))) }
+    #expect(store.looks >= 150)
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `those that ask while events are looked up share the next look`() async throws {
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    catalogue.wait { for await _ in gate {} }
+    for id in 1...2 { catalogue.put(.sample(id: UInt128(id))) }
+    let asked = [1, 2, 3, 2, 3, 2, 3].map { id in
+      Task.immediate { try await directory.event(EventID(UInt128(id)))?.event.id.rawValue }
+    }
+    open.finish()
+    var found: [UInt128?] = []
+    for task in asked { found.append(try await task.value) }
+    #expect(found == [1, 2, nil, 2, nil, 2, nil])
+    #expect(catalogue.looks == 3 && store.looks == 1)
   }
 
   @Test func `an event's tag follows from what clients read of it`() {

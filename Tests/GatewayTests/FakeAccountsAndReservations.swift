@@ -7,6 +7,10 @@ final class FakeReservationStore: ReservationStore {
   struct State {
     var isAway = false
     var reservations: [ReservationID: ReservationRecord] = [:]
+    /// What single reservations were asked for, each time.
+    var asked: [[ReservationID]] = []
+    /// They are told once this returns.
+    var gate: (@Sendable () async -> Void)?
     var seats: ViewedSeats?
     /// Whether who asks if it is ready gets no answer, cancelled or not, until ``letGo()``.
     var hangs = false
@@ -19,13 +23,18 @@ final class FakeReservationStore: ReservationStore {
 
   func set(_ change: @Sendable (inout State) -> Void) { state.withLock { change(&$0) } }
 
+  func wait(_ body: @escaping @Sendable () async -> Void) { state.withLock { $0.gate = body } }
+  var asked: [[ReservationID]] { state.withLock { $0.asked } }
+
   private func present() throws(StoreUnavailable) {
     if state.withLock({ $0.isAway }) { throw StoreUnavailable("taken away by the test") }
   }
 
-  func reservation(_ id: ReservationID) async throws(StoreUnavailable) -> ReservationRecord? {
+  func reservations(_ ids: [ReservationID]) async throws(StoreUnavailable) -> [ReservationRecord] {
+    state.withLock { $0.asked.append(ids) }
+    await state.withLock { $0.gate }?()
     try present()
-    return state.withLock { $0.reservations[id] }
+    return state.withLock { state in ids.compactMap { state.reservations[$0] } }
   }
 
   func reservations(

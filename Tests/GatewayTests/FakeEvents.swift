@@ -7,10 +7,14 @@ final class FakeCatalogue: CatalogueView {
   private let state = Mutex(
     (isAway: false, isComplete: false, events: [EventID: EventRecord](), lost: Set<EventID>(), looks: 0))
 
+  private let gate = Mutex<(@Sendable () async -> Void)?>(nil)
+
   /// How many single events were asked for.
   var looks: Int { state.withLock { $0.looks } }
   func takeAway() { state.withLock { $0.isAway = true } }
   func put(_ record: EventRecord) { state.withLock { $0.events[record.event.id] = record } }
+  /// Single events are told once this returns.
+  func wait(_ body: @escaping @Sendable () async -> Void) { gate.withLock { $0 = body } }
   /// What the view has of it from now on is its place in the list.
   func lose(_ id: EventID) { state.withLock { _ = $0.lost.insert(id) } }
 
@@ -19,6 +23,7 @@ final class FakeCatalogue: CatalogueView {
   }
 
   func events(_ ids: [EventID]) async throws(ViewUnavailable) -> [EventRecord?] {
+    await gate.withLock { $0 }?()
     state.withLock { $0.looks += ids.count }
     try present()
     return state.withLock { state in ids.map { state.lost.contains($0) ? nil : state.events[$0] } }
@@ -68,10 +73,10 @@ final class FakeEventStore: EventStore {
     }
   }
 
-  func event(_ id: EventID) async throws(StoreUnavailable) -> EventRecord? {
-    state.withLock { $0.looks += 1 }
+  func events(_ ids: [EventID]) async throws(StoreUnavailable) -> [EventRecord] {
+    state.withLock { $0.looks += ids.count }
     try present()
-    return state.withLock { $0.events[id] }
+    return state.withLock { state in ids.compactMap { state.events[$0] } }
   }
 
   func publishedEvents(after: PageMark?, limit: Int) async throws(StoreUnavailable) -> [EventRecord] {

@@ -45,9 +45,9 @@ struct PoisonTests {
       try await rig.deadLetters.replay(try #require(dead.first { $0.letter.command == replayed.id }).id)
       try await rig.waitUntilDecided([discarded.id, replayed.id])
       let store = PostgresReservationStore(rig.database.pool)
-      let rejected = try await store.reservation(discarded.reservation)
+      let rejected = try await store.reservations([discarded.reservation]).first
       #expect(rejected?.status == .rejected && rejected?.rejection == .discarded && rejected?.request == discarded.request)
-      #expect(try await store.reservation(replayed.reservation)?.status == .held)
+      #expect(try await store.reservations([replayed.reservation]).first?.status == .held)
       // The mates' order is the queue's.
       let decided = try await rig.database.pool.query(PostgresQuery(Self.commands)).map { CommandID(try $0.uuid(0)) }
       #expect(decided.filter(Set(mates.map(\.id)).contains) == mates.map(\.id))

@@ -2,35 +2,6 @@ import NIOHTTP1
 import Pipeline
 import Ticketing
 
-/// Reads reservations for their customers: from the view, else from the database.
-struct ReservationReader: Sendable {
-  let view: any ReservationView
-  let unnoted: UnnotedPartitions
-  let store: any ReservationStore
-  let partitioning: Partitioning
-
-  /// - Throws: `404` if there is none or it is another customer's, `503` if nobody can tell.
-  func reservation(_ id: ReservationID, of customer: CustomerID) async throws -> ReservationRecord {
-    let record: ReservationRecord
-    // What is neither viewed nor decided is not queued either, where the view knows what is queued; and it must be asked for that before
-    // the database is asked for the decision.
-    var knowsWhatIsQueued = false
-    do {
-      record = try await viewed { () async throws(ViewUnavailable) in
-        if let record = try await view.reservation(id) { return record }
-        knowsWhatIsQueued = try await unnoted.knowsWhatIsQueued(partitioning)
-        return nil
-      } orStored: { () async throws(StoreUnavailable) in
-        try await store.reservation(id)
-      }
-    } catch let problem as Problem where problem.code == .notFound {
-      throw knowsWhatIsQueued ? problem : Problem(.unavailable, "This can't be read at the moment.", retryAfter: 2)
-    }
-    guard record.customer == customer else { throw Problem.notFound }
-    return record
-  }
-}
-
 /// `GET /v1/reservations/{reservation_id}` and the customer's list: where every request's path through the system ends.
 struct GetReservation: Sendable {
   /// How long a held request relies on being told of a change before it looks by itself.
