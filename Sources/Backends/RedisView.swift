@@ -13,6 +13,15 @@ public struct RedisView: ReservationView {
   let notes: RedisClient
   private let lines = LineMemory()
   private let reads: Coalescer<[String], Result<[RedisReply], ViewUnavailable>>
+  private let lists: Coalescer<ListRange, Result<[[UInt8]]?, ViewUnavailable>>
+
+  /// Some of a customer's reservations, newest first.
+  private struct ListRange {
+    var customer: CustomerID
+    var mark: PageMark?
+    var limit: Int
+    var partitioning: Partitioning
+  }
 
   /// - Parameter notes: for places in the line and notes; the same as for reads if there is none.
   public init(_ redis: RedisClient, notes: RedisClient? = nil) {
@@ -29,6 +38,41 @@ public struct RedisView: ReservationView {
         return requests.map { _ in .failure(error) }
       }
     }
+    lists = Coalescer(maximumBatch: 64, maximumWaiting: Self.maximumWaiting, executor: redis.taskThread) { ranges in
+      do throws(ViewUnavailable) {
+        guard let members = try await Self.members(of: ranges, in: redis) else { return ranges.map { _ in .success(nil) } }
+        return members.map { .success($0) }
+      } catch {
+        return ranges.map { _ in .failure(error) }
+      }
+    }
+  }
+
+  /// What the lists name, by range; nil where the view may lack some.
+  private static func members(
+    of ranges: [ListRange], in redis: RedisClient
+  ) async throws(ViewUnavailable) -> [[[UInt8]]]? {
+    // All have the same.
+    let partitions = 0..<ranges[0].partitioning.count
+    var pipeline = RedisPipeline()
+    for range in ranges {
+      pipeline.append(
+        "ZREVRANGEBYLEX", .string(RedisKeys.reservations(of: range.customer)),
+        range.mark.map { .bytes(Array("(".utf8) + $0.listMember) } ?? "+", "-", "LIMIT", 0, .integer(Int64(range.limit)))
+    }
+    // Behind the ranges: where the view is emptied between the two, its marks are gone.
+    pipeline.appendMarks(of: partitions, by: RedisKeys.complete)
+    let replies = try await redis.ask(pipeline)
+    let complete = try RedisClient.marked(partitions, in: replies.dropFirst(ranges.count))
+    if complete.count < partitions.count { return nil }
+    return replies.prefix(ranges.count).map { ($0.array ?? []).compactMap(\.bytes) }
+  }
+
+  private func members(of range: ListRange) async throws(ViewUnavailable) -> [[UInt8]]? {
+    // As for other reads.
+    if redis.isAway { return try await Self.members(of: [range], in: redis)?[0] }
+    guard let result = await lists.submit(range) else { throw ViewUnavailable("too many lists wait for Redis") }
+    return try result.get()
   }
 
   private static func get(_ keys: [String], of redis: RedisClient) async throws(ViewUnavailable) -> [RedisReply] {
@@ -37,7 +81,9 @@ public struct RedisView: ReservationView {
     return try await redis.ask(pipeline)
   }
 
-  private func get(_ keys: String...) async throws(ViewUnavailable) -> [RedisReply] {
+  private func get(_ keys: String...) async throws(ViewUnavailable) -> [RedisReply] { try await get(keys) }
+
+  private func get(_ keys: [String]) async throws(ViewUnavailable) -> [RedisReply] {
     // Those that wait already wait for a timeout. Nobody else has to.
     if redis.isAway { return try await Self.get(keys, of: redis) }
     guard let result = await reads.submit(keys) else { throw ViewUnavailable("too many reads wait for Redis") }
@@ -116,25 +162,15 @@ public struct RedisView: ReservationView {
   private func listed(
     of customer: CustomerID, in partitioning: Partitioning, after mark: PageMark?, limit: Int
   ) async throws(ViewUnavailable) -> (records: [ReservationRecord], isRight: Bool)? {
-    let list = RedisArgument.string(RedisKeys.reservations(of: customer))
-    var range = RedisPipeline()
-    range.append(
-      "ZREVRANGEBYLEX", list, mark.map { .bytes(Array("(".utf8) + $0.listMember) } ?? "+", "-", "LIMIT", 0, .integer(Int64(limit))
-    )
-    // Behind the range: where the view is emptied between the two, its marks are gone.
-    range.appendMarks(of: 0..<partitioning.count, by: RedisKeys.complete)
-    let replies = try await redis.ask(range)
-    let complete = try RedisClient.marked(0..<partitioning.count, in: replies.dropFirst())
-    if complete.count < partitioning.count { return nil }
-    let members = (replies[0].array ?? []).compactMap(\.bytes)
+    let range = ListRange(customer: customer, mark: mark, limit: limit, partitioning: partitioning)
+    guard let members = try await members(of: range) else { return nil }
     let ids = members.compactMap(PageMark.id(ofListMember:)).map { ReservationID($0) }
     // A list that was lost looks like this. A later page is not empty either where the page before it has said that it is there.
     if ids.isEmpty { return nil }
-    var reads = RedisPipeline()
-    for id in ids { reads.append("GET", .string(RedisKeys.reservation(id))) }
+    let list = RedisArgument.string(RedisKeys.reservations(of: customer))
     var records: [ReservationRecord] = []
     var repair = RedisPipeline()
-    for (member, reply) in zip(members, try await redis.ask(reads)) {
+    for (member, reply) in zip(members, try await get(ids.map(RedisKeys.reservation))) {
       guard let record = decoded(try reply.expectBytes(), ReservationRecord.init(decoding:)) else { return nil }
       if record.pageMark.listMember == member {
         records.append(record)

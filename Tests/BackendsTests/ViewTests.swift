@@ -262,6 +262,35 @@ struct ViewTests {
     }
   }
 
+  @Test func `customers who ask for their lists at the same moment each get their own`() async throws {
+    try await withRedis { redis async throws in
+      let view = RedisView(redis)
+      var own: [CustomerID: [ReservationRecord]] = [:]
+      for count in 0..<40 {
+        let customer: CustomerID = random()
+        own[customer] = (0..<count % 4).map { index in
+          ReservationRecord.queued(event, by: customer, at: Timestamp(microseconds: Int64(1_000 - index)))
+        }
+      }
+      _ = try await view.note(own.values.flatMap(\.self))
+      try await markComplete(Self.partitioning, in: redis)
+      for limit in 1...3 {
+        var lists: [CustomerID: Task<[ReservationRecord]?, any Error>] = [:]
+        // Not by `listed(of:…)`: a task that has this struct in its closure crashes, as Swift 6.3.1 compiles it.
+        for customer in own.keys {
+          lists[customer] = Task {
+            try await view.reservations(of: customer, in: Self.partitioning, after: nil, limit: limit)
+          }
+        }
+        for (customer, list) in lists {
+          let records = own[customer, default: []].prefix(limit)
+          let found = try await list.value
+          #expect(found == (records.isEmpty ? nil : Array(records)))
+        }
+      }
+    }
+  }
+
   @Test func `a customer's list of which a record is gone is none`() async throws {
     try await withRedis { redis async throws in
       let view = RedisView(redis)

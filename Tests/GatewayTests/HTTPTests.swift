@@ -192,6 +192,11 @@ struct HTTPTests {
     #expect(me.bytes == created.bytes)
   }
 
+  @Test func `a session whose user is gone is a 401`() async throws {
+    let me = try await gateway.send(.get, "/v1/me")
+    #expect(me.status == 401 && me.code == "unauthenticated")
+  }
+
   // MARK: Health
 
   @Test func `the process lives, whatever else does not`() async throws {

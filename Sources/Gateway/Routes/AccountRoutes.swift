@@ -57,13 +57,14 @@ struct AccountRoutes: Sendable {
 
   @Sendable private func currentUser(_ request: Request) async throws -> Response {
     let token = try authenticator.user(of: request)
+    let user: User?
     do throws(AccountFailure) {
-      guard let user = try await accounts.user(token.user) else {
-        throw AccountFailure.unavailable("the user of a valid token is gone")
-      }
-      return .json(user.json)
+      user = try await accounts.user(token.user)
     } catch {
       throw Problem(error)
     }
+    // A database may be restored from before the user registered.
+    guard let user else { throw Problem(.unauthenticated, "The session's user is gone.") }
+    return .json(user.json)
   }
 }
