@@ -8,8 +8,9 @@ import Ticketing
 struct CatalogueKeeper: Service {
   private static let interval = Duration.seconds(2)
   private static let page = 100
-  /// How many times as long as it took the next count is put off: the database reads all events for it.
-  private static let countPause = 100
+  /// How many times as long as it took the next count is put off, since the database reads all events for it; and for how long at most.
+  private static let countPause = 20
+  private static let longestPause = Duration.seconds(30)
 
   let view: any CatalogueView
   let store: any EventStore
@@ -44,7 +45,7 @@ struct CatalogueKeeper: Service {
     if let nextCount = comparison.nextCount, began < nextCount { return false }
     let differs = try await store.publishedCount() != listed
     defer { comparison.differed = differs && !comparison.differed }
-    comparison.nextCount = differs ? nil : time.now() + (time.now() - began) * Self.countPause
+    comparison.nextCount = differs ? nil : time.now() + min(Self.longestPause, (time.now() - began) * Self.countPause)
     return differs && comparison.differed
   }
 

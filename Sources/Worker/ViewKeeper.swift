@@ -22,8 +22,8 @@ actor ViewKeeper {
   /// How often the versions are compared where nothing says that they must be: somebody may have written into the view by hand, or have
   /// been ended while he was writing an event again.
   private static let reviewInterval = Duration.seconds(60)
-  /// How many times as long as reading the versions took: with a million events it takes a second of each partition.
-  private static let reviewPause = 1_000
+  /// Or so many times as long as reading the versions took, if that is more: with a million events it takes most of a second.
+  private static let reviewPause = 100
   /// How soon a partition is compared again in which an event can't be read.
   private static let unreadableInterval = Duration.seconds(30)
 

@@ -10,13 +10,14 @@ struct CatalogueKeeperTests {
   private let view = FakeCatalogue()
   private let store = FakeEventStore()
 
-  /// Runs it until it has looked so often.
-  private func look(_ times: Int) async {
+  /// Runs it until it has looked so often. No time passes but what it sleeps, and what the store takes from the clock.
+  private func look(_ times: Int, _ clock: Clock = Clock()) async {
     let looks = Atomic(0)
     let (end, done) = AsyncStream.makeStream(of: Void.self)
     let keeper = CatalogueKeeper(
       view: view, store: store,
-      time: Timekeeper(now: { .now }) { _ in
+      time: Timekeeper(now: { clock.now.withLock { $0 } }) { duration in
+        clock.now.withLock { $0 += duration }
         if looks.add(1, ordering: .relaxed).newValue < times { return }
         done.finish()
         try await Task.sleep(for: .seconds(3600))
@@ -25,6 +26,24 @@ struct CatalogueKeeperTests {
     for await _ in end {}
     service.cancel()
     _ = await service.result
+  }
+
+  private final class Clock: Sendable {
+    let now = Mutex(ContinuousClock.now)
+  }
+
+  @Test func `events are counted the more seldom the longer it takes`() async throws {
+    let clock = Clock()
+    let counts = Atomic(0)
+    store.onCount {
+      counts.add(1, ordering: .relaxed)
+      clock.now.withLock { $0 += .seconds(1) }
+    }
+    await look(1, clock)
+    #expect(counts.load(ordering: .relaxed) == 0)
+    // A minute, in which it counts, rests for 20 seconds, and so on.
+    await look(30, clock)
+    #expect(3...4 ~= counts.load(ordering: .relaxed))
   }
 
   /// A page has a hundred.

@@ -56,9 +56,13 @@ final class FakeCatalogue: CatalogueView {
 final class FakeEventStore: EventStore {
   private let state = Mutex((isAway: false, events: [EventID: EventRecord](), looks: 0))
 
+  private let counting = Mutex<(@Sendable () -> Void)?>(nil)
+
   var looks: Int { state.withLock { $0.looks } }
   func takeAway() { state.withLock { $0.isAway = true } }
   func put(_ record: EventRecord) { state.withLock { $0.events[record.event.id] = record } }
+  /// Called before events are counted.
+  func onCount(_ body: @escaping @Sendable () -> Void) { counting.withLock { $0 = body } }
 
   private func present() throws(StoreUnavailable) {
     if state.withLock({ $0.isAway }) { throw StoreUnavailable("taken away by the test") }
@@ -85,6 +89,7 @@ final class FakeEventStore: EventStore {
   }
 
   func publishedCount() async throws(StoreUnavailable) -> Int {
+    counting.withLock { $0 }?()
     try present()
     return state.withLock { $0.events.values.count { $0.event.status == .published } }
   }
