@@ -101,7 +101,7 @@ public struct PostgresJournal: Journal {
   private static let streamsWithHolds = PostgresStatement(
     "journal_streams_with_holds",
     """
-    SELECT event_id, version, next_expiry FROM event_streams WHERE has_holds AND mod(partition_hash, $1::bigint) = $2::bigint
+    SELECT event_id, version, next_expiry FROM event_streams WHERE next_expiry IS NOT NULL AND mod(partition_hash, $1::bigint) = $2::bigint
     """)
 
   public func changes(of event: EventID, after version: Int64, limit: Int) async throws(JournalFailure) -> JournalChanges {

@@ -26,6 +26,8 @@ struct CatalogueKeeper: Service {
         if let listed { mustList = try await lacksEvents(listed, &comparison) }
         if mustList { try await listAll() }
       } catch {
+        // What could not be listed is to be found as soon as it can.
+        comparison.nextCount = nil
         logger.debug("the catalogue can't be compared", metadata: ["reason": "\(error)"])
       }
       await cancelWhenGracefulShutdown { try? await time.sleep(Self.interval) }

@@ -33,12 +33,10 @@ package final class KnownEvent: Sendable {
 struct EventDirectory: Sendable {
   /// What the events in memory take at most, in bytes: five thousand clubs, or a few hundred halls.
   static let maximumBytes = 32 << 20
-  /// How many different events are looked up at once.
-  private static let maximumBatch = 256
 
   let partitioning: Partitioning
   private let known: Known
-  private let lookUps: Coalescer<EventID, Result<KnownEvent?, StoreUnavailable>>
+  private let lookUps: LookUps<EventID, Result<KnownEvent?, StoreUnavailable>>
 
   private final class Known: Sendable {
     let events: Mutex<RecentlyUsed<EventID, KnownEvent>>
@@ -52,7 +50,7 @@ struct EventDirectory: Sendable {
     self.partitioning = partitioning
     let known = Known(maximumBytes: maximumBytes)
     self.known = known
-    lookUps = Coalescer(maximumBatch: Self.maximumBatch, maximumWaiting: .max) { ids in
+    lookUps = LookUps { ids in
       do throws(StoreUnavailable) {
         let found = try await Self.records(Set(ids), view, store).mapValues { KnownEvent($0, partitioning: partitioning) }
         known.events.withLock { events in for (id, event) in found { events.insert(event, as: id) } }
@@ -66,7 +64,7 @@ struct EventDirectory: Sendable {
   /// The event, whoever asks. Nil if there is none.
   func event(_ id: EventID) async throws -> KnownEvent? {
     if let known = known.events.withLock({ $0.value(id) }) { return known }
-    guard case .success(let event)? = await lookUps.submit(id) else {
+    guard case .success(let event)? = await lookUps.answer(to: id) else {
       throw Problem(.unavailable, "Events can't be read at the moment.", retryAfter: 2)
     }
     return event

@@ -47,7 +47,8 @@ package struct HeadlessGateway: Sendable {
       view: view, unnoted: unnoted, publisher: publisher, metrics: MetricRegistry(), time: time, executor: executor,
       logger: logger)
     waiters = Waiters(feed: changes, time: time)
-    reader = ReservationReader(view: view, unnoted: unnoted, store: store, partitioning: partitioning)
+    reader = ReservationReader(
+      view: view, unnoted: unnoted, store: store, partitioning: partitioning, time: time, executor: executor)
   }
 
   /// Hears of changes until the task is cancelled.

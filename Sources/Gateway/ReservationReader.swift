@@ -6,9 +6,6 @@ import Ticketing
 /// Those that ask for what is not in the view while the database is asked share the next look: whoever tries one id after the other, or
 /// follows a link to a reservation that is long forgotten, costs little more than others.
 struct ReservationReader: Sendable {
-  /// How many reservations the database is asked for at once.
-  private static let maximumBatch = 256
-
   private struct LookUp {
     var id: ReservationID
     /// Whether the view was asked before.
@@ -25,16 +22,23 @@ struct ReservationReader: Sendable {
   let store: any ReservationStore
   let partitioning: Partitioning
   private let view: any ReservationView
-  private let lookUps: Coalescer<LookUp, Finding>
+  private let lookUps: LookUps<LookUp, Finding>
 
-  init(view: any ReservationView, unnoted: UnnotedPartitions, store: any ReservationStore, partitioning: Partitioning) {
+  /// - Parameter executor: where the database is asked, if it matters.
+  init(
+    view: any ReservationView, unnoted: UnnotedPartitions, store: any ReservationStore, partitioning: Partitioning,
+    time: Timekeeper = .system, executor: (any TaskExecutor)? = nil
+  ) {
     self.view = view
     self.store = store
     self.partitioning = partitioning
-    lookUps = Coalescer(maximumBatch: Self.maximumBatch, maximumWaiting: .max) { lookUps in
+    lookUps = LookUps(time: time, executor: executor) { lookUps in
       // What is neither viewed nor decided is not queued either, where the view knows what is queued; and it must be asked for that
       // before the database is asked for the decision.
-      let knowsWhatIsQueued = (try? await unnoted.knowsWhatIsQueued(partitioning)) ?? false
+      var knowsWhatIsQueued = false
+      if lookUps.contains(where: \.isMissedByView) {
+        knowsWhatIsQueued = (try? await unnoted.knowsWhatIsQueued(partitioning)) ?? false
+      }
       do throws(StoreUnavailable) {
         let records = try await store.reservations(Array(Set(lookUps.map(\.id))))
         let found = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -63,7 +67,7 @@ struct ReservationReader: Sendable {
     } catch {
       // The database has those that are decided.
     }
-    switch await lookUps.submit(LookUp(id: id, isMissedByView: isMissedByView)) {
+    switch await lookUps.answer(to: LookUp(id: id, isMissedByView: isMissedByView)) {
     case .found(let record): return record
     case .none?: throw Problem.notFound
     case .unknown, nil: throw Problem(.unavailable, "This can't be read at the moment.", retryAfter: 2)

@@ -33,6 +33,8 @@ struct Refusal: Error {
 struct Settler {
   /// How many holds expire in one batch, so that the first wave of expiries of a sale doesn't keep its customers waiting.
   static let maximumExpiries = 256
+  /// How many events are loaded at once: halls with all their holds take their time, and a statement has only so much.
+  static let eventsPerLoad = 64
   /// How often a batch is decided anew that the journal refuses: the first time it may have been decided on memory that was wrong.
   private static let maximumRefusals = 2
   /// How many seconds the expiries of an event wait that the journal refuses.
@@ -176,7 +178,11 @@ struct Settler {
       // First: those that are forgotten may be among these.
       cache.forgetUnused()
       // In an order that a simulation can repeat.
-      for event in try await journal.load(events.filter { cache[$0] == nil }.sorted()) { cache.insert(event) }
+      var missing = events.filter { cache[$0] == nil }.sorted()[...]
+      while !missing.isEmpty {
+        for event in try await journal.load(Array(missing.prefix(Self.eventsPerLoad))) { cache.insert(event) }
+        missing = missing.dropFirst(Self.eventsPerLoad)
+      }
     }
     for event in events { cache.noteUse(of: event) }
   }

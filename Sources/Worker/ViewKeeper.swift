@@ -24,6 +24,7 @@ actor ViewKeeper {
   private static let reviewInterval = Duration.seconds(60)
   /// Or so many times as long as reading the versions took, if that is more: with a million events it takes most of a second.
   private static let reviewPause = 100
+  private static let longestReviewInterval = Duration.seconds(600)
   /// How soon a partition is compared again in which an event can't be read.
   private static let unreadableInterval = Duration.seconds(30)
 
@@ -161,7 +162,7 @@ actor ViewKeeper {
       let reading = time.now()
       guard let streams = await streams(of: partition) else { return }
       let versions = try await view.versions(of: streams.map(\.event))
-      let pause = max(Self.reviewInterval, (time.now() - reading) * Self.reviewPause)
+      let pause = min(Self.longestReviewInterval, max(Self.reviewInterval, (time.now() - reading) * Self.reviewPause))
       var isComplete = true
       partitions[partition]?.pausedUntil = nil
       for (stream, version) in zip(streams, versions) where version < stream.version {
